@@ -1,0 +1,7 @@
+#![doc = include_str!("../README.md")]
+
+mod handler;
+mod settings;
+
+pub use handler::{Deps, handle};
+pub use settings::Settings;

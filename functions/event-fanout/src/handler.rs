@@ -1,0 +1,86 @@
+use std::convert::Infallible;
+
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use queue::{Queue, each_record, respond};
+use runtime::{Platform, SettingsError};
+use store::Store;
+use telemetry::chain::chain;
+use telemetry::event::{BatchFannedOut, RecordFailed};
+
+use crate::Settings;
+use crate::endpoints::Endpoints;
+use crate::fanout::{Fanned, fan_out};
+
+/// What the function needs from outside, and what it keeps between invocations.
+#[derive(Debug)]
+pub struct Deps {
+    pub(crate) platform: Platform,
+    pub(crate) store: Store,
+    pub(crate) webhooks: Queue,
+    pub(crate) endpoints: Endpoints,
+}
+
+impl Deps {
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
+        let settings = Settings::from_env(&platform.env)?;
+        Ok(Self {
+            store: Store::new(platform.aws.dynamodb(), settings.table),
+            webhooks: Queue::new(platform.aws.sqs(), settings.webhook_queue),
+            endpoints: Endpoints::default(),
+            platform: platform.clone(),
+        })
+    }
+}
+
+/// Works on a batch of events. Each record fails alone.
+///
+/// # Errors
+/// Never; the type is Lambda's.
+pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
+    let began = deps.platform.clock.now();
+    let fanned = each_record(batch, |record| async move {
+        fan_out(deps, &record).await.map_err(|error| chain(&error))
+    })
+    .await;
+    // All deliveries of the batch go out together: ten events with three endpoints each are three
+    // calls, not ten.
+    let (results, summary) = send(deps, fanned).await;
+    let now = deps.platform.clock.now();
+    for (message_id, error) in &results {
+        let event = RecordFailed { queue: "events", message_id: message_id.clone(), error: error.clone(), records_failed: 1 };
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
+    let duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
+    deps.platform.telemetry.emit(&BatchFannedOut { duration_ms, ..summary }, now.millis());
+    Ok(respond(results.iter().map(|(id, _)| id.as_str())))
+}
+
+/// Sends what the records owe, and tells which records failed and why.
+async fn send(deps: &Deps, fanned: Vec<(String, Result<Fanned, String>)>) -> (Vec<(String, String)>, BatchFannedOut) {
+    let mut failed = Vec::new();
+    let mut outgoing = Vec::new();
+    let mut owners = Vec::new();
+    let mut summary = BatchFannedOut { events: 0, duplicates: 0, deliveries: 0, duration_ms: 0 };
+    for (id, result) in fanned {
+        match result {
+            Ok(Fanned::Owes(messages)) => {
+                summary.events += 1;
+                owners.extend(std::iter::repeat_n(id, messages.len()));
+                outgoing.extend(messages);
+            }
+            Ok(Fanned::Duplicate) => summary.duplicates += 1,
+            Ok(Fanned::Quarantined) => {}
+            Err(error) => failed.push((id, error)),
+        }
+    }
+    for (owner, result) in owners.into_iter().zip(deps.webhooks.send(&outgoing).await) {
+        match result {
+            Ok(()) => summary.deliveries += 1,
+            Err(_) if failed.iter().any(|(id, _)| *id == owner) => {}
+            Err(error) => failed.push((owner, error.to_string())),
+        }
+    }
+    (failed, summary)
+}

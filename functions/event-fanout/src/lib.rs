@@ -1,0 +1,9 @@
+#![doc = include_str!("../README.md")]
+
+mod endpoints;
+mod fanout;
+mod handler;
+mod settings;
+
+pub use handler::{Deps, handle};
+pub use settings::Settings;

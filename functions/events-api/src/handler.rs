@@ -1,0 +1,68 @@
+use std::convert::Infallible;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use domain::api_key::Permission;
+use http_api::{Route, answer};
+use queue::Queue;
+use runtime::{Platform, SettingsError};
+use store::Store;
+
+use crate::Settings;
+use crate::operations::{explain, report};
+
+/// What the function needs from outside.
+#[derive(Debug)]
+pub struct Deps {
+    pub(crate) platform: Platform,
+    pub(crate) store: Store,
+    pub(crate) events: Queue,
+}
+
+impl Deps {
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
+        let settings = Settings::from_env(&platform.env)?;
+        Ok(Self {
+            store: Store::new(platform.aws.dynamodb(), settings.table),
+            events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            platform: platform.clone(),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    Report,
+    Explain,
+}
+
+/// Every path of this function.
+pub const ROUTES: &[Route<Operation>] = &[
+    Route {
+        method: "POST",
+        path: "/v1/networks/{network}/events",
+        needs: &[Permission::WriteEvents],
+        operation: Operation::Report,
+        name: "reportEvents",
+    },
+    Route {
+        method: "GET",
+        path: "/v1/networks/{network}/events/{id}",
+        needs: &[Permission::Read, Permission::WriteEvents],
+        operation: Operation::Explain,
+        name: "getEvent",
+    },
+];
+
+/// Answers one request.
+///
+/// # Errors
+/// Never; the type is Lambda's.
+pub async fn handle(deps: &Deps, request: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Infallible> {
+    let run = async |operation, call| match operation {
+        Operation::Report => report::report(deps, call).await,
+        Operation::Explain => explain::explain(deps, call).await,
+    };
+    Ok(answer(ROUTES, request, &deps.platform, run).await)
+}

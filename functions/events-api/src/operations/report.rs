@@ -1,0 +1,91 @@
+use std::time::Duration;
+
+use domain::event::{Checked, MAX_BYTES};
+use domain::field::FieldError;
+use domain::id::{EventId, NetworkId};
+use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
+use queue::Outgoing;
+use queue::message::write_event;
+use serde_json::value::RawValue;
+
+use crate::Deps;
+use crate::shape::{AcceptedEvent, AcceptedEvents, EventItem, EventRequest, EventsAccepted, EventsRequest};
+
+/// Most events in one array: ten SQS batches.
+const MAX_EVENTS: usize = 100;
+
+/// Largest request body. Lambda hands a function at most 6 MB, base64 included.
+const MAX_BODY: usize = 4 * 1024 * 1024;
+
+#[utoipa::path(
+    post,
+    path = "/v1/networks/{network}/events",
+    operation_id = "reportEvents",
+    tag = "Events",
+    summary = "Report one event, or up to 100",
+    description = "A 202 means stored: every matching endpoint will be delivered to. The same `id` again is answered the same and delivered once.",
+    params(("network" = String, Path, description = "The network (tenant)")),
+    request_body = EventsRequest<'_>,
+    responses(
+        (status = 202, description = "Stored", body = EventsAccepted),
+        (status = "4XX", description = "Refused; nothing was stored", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Not stored; repeat", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `report`")]
+pub(crate) fn report_doc() {}
+
+pub(crate) async fn report(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let network = call.network()?;
+    let body = call.body(MAX_BODY)?;
+    if body.trim_ascii_start().starts_with(b"[") {
+        report_many(deps, &network, &body).await
+    } else {
+        report_one(deps, &network, &body).await
+    }
+}
+
+async fn report_one(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Reply, Failure> {
+    let (id, outgoing) = accept(deps, network, body)?;
+    match deps.events.send(&[outgoing]).await.pop() {
+        Some(Ok(())) => {
+            let place = format!("/v1/networks/{network}/events/{id}");
+            Ok(Reply::json(202, &AcceptedEvent { id: id.to_string() }).header("location", &place))
+        }
+        Some(Err(_)) | None => Err(Problem::Unavailable.into()),
+    }
+}
+
+/// Each item stands for itself: one that breaks a rule does not keep its neighbours out.
+async fn report_many(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Reply, Failure> {
+    let items: Vec<&RawValue> = parse_json(body)?;
+    if !(1..=MAX_EVENTS).contains(&items.len()) {
+        let error = FieldError::new("", "count", format!("an array must hold 1 to {MAX_EVENTS} events"));
+        return Err(Problem::InvalidFields(vec![error]).into());
+    }
+    let checked: Vec<_> = items.iter().map(|item| accept(deps, network, item.get().as_bytes())).collect();
+    let outgoing: Vec<_> = checked.iter().flatten().map(|(_, outgoing)| outgoing.clone()).collect();
+    let mut sent = deps.events.send(&outgoing).await.into_iter();
+    let items = checked.into_iter().map(|checked| match checked {
+        Err(problem) => EventItem::Refused { error: problem.body() },
+        Ok((id, _)) => match sent.next() {
+            Some(Ok(())) => EventItem::Accepted(AcceptedEvent { id: id.to_string() }),
+            Some(Err(_)) | None => EventItem::Refused { error: Problem::Unavailable.body() },
+        },
+    });
+    Ok(Reply::json(202, &AcceptedEvents { items: items.collect() }))
+}
+
+/// Checks one event and makes its queue message.
+fn accept(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<(EventId, Outgoing), Problem> {
+    if body.len() > MAX_BYTES {
+        return Err(Problem::PayloadTooLarge { limit: MAX_BYTES });
+    }
+    let request: EventRequest<'_> = parse_json(body)?;
+    let checked: Checked = request.draft().check().map_err(Problem::InvalidFields)?;
+    let id = checked.id.clone().unwrap_or_else(|| EventId::generate(deps.platform.clock.now(), deps.platform.random.bytes()));
+    let body = write_event(network, &id, &checked);
+    Ok((id, Outgoing { body, group: network.to_string(), delay: Duration::ZERO }))
+}

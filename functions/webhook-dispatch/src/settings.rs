@@ -1,0 +1,29 @@
+use runtime::{Env, SettingsError};
+
+/// The function's variables, read once at start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The DynamoDB table.
+    pub table: String,
+    /// URL of the webhook queue.
+    pub webhook_queue: String,
+    /// What the names of our Secrets Manager secrets start with.
+    pub secret_prefix: String,
+    /// Receivers on loopback over plain http are allowed. The template never sets it.
+    pub local_receivers: bool,
+}
+
+impl Settings {
+    /// # Errors
+    /// All missing or malformed variables together.
+    pub fn from_env(env: &Env) -> Result<Self, SettingsError> {
+        let mut read = env.reader();
+        let settings = Self {
+            table: read.required("TABLE_NAME"),
+            webhook_queue: read.required("WEBHOOK_QUEUE_URL"),
+            secret_prefix: read.required("SECRET_PREFIX"),
+            local_receivers: read.switch("LOCAL_RECEIVERS"),
+        };
+        read.finish(settings)
+    }
+}

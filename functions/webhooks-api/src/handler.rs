@@ -1,0 +1,86 @@
+use std::convert::Infallible;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use domain::address::AddressPolicy;
+use domain::api_key::Permission;
+use http_api::{Route, answer};
+use runtime::{Platform, SettingsError};
+use store::Store;
+use vault::Vault;
+
+use crate::Settings;
+use crate::operations::{about, create, deliveries, endpoints, quarantine, update};
+
+/// What the function needs from outside.
+#[derive(Debug)]
+pub struct Deps {
+    pub(crate) platform: Platform,
+    pub(crate) store: Store,
+    pub(crate) vault: Vault,
+    pub(crate) policy: AddressPolicy,
+}
+
+impl Deps {
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
+        let settings = Settings::from_env(&platform.env)?;
+        Ok(Self {
+            store: Store::new(platform.aws.dynamodb(), settings.table),
+            vault: Vault::new(platform.aws.secretsmanager(), settings.secret_prefix, platform.random.clone()),
+            policy: if settings.local_receivers { AddressPolicy::LoopbackAllowed } else { AddressPolicy::PublicOnly },
+            platform: platform.clone(),
+        })
+    }
+}
+
+macro_rules! routes {
+    ($($operation:ident $method:literal $path:literal $needs:expr, $name:literal;)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Operation { $($operation),+ }
+
+        /// Every path of this function.
+        pub const ROUTES: &[Route<Operation>] = &[
+            $(Route { method: $method, path: $path, needs: $needs, operation: Operation::$operation, name: $name }),+
+        ];
+    };
+}
+
+const OPEN: &[Permission] = &[];
+const READ: &[Permission] = &[Permission::Read];
+const MANAGE: &[Permission] = &[Permission::ManageWebhooks];
+
+routes! {
+    Create "POST" "/v1/networks/{network}/webhooks" MANAGE, "createEndpoint";
+    List "GET" "/v1/networks/{network}/webhooks" READ, "listEndpoints";
+    Get "GET" "/v1/networks/{network}/webhooks/{id}" READ, "getEndpoint";
+    Update "PATCH" "/v1/networks/{network}/webhooks/{id}" MANAGE, "updateEndpoint";
+    Delete "DELETE" "/v1/networks/{network}/webhooks/{id}" MANAGE, "deleteEndpoint";
+    ListDeliveries "GET" "/v1/networks/{network}/webhooks/{id}/deliveries" READ, "listDeliveries";
+    GetDelivery "GET" "/v1/networks/{network}/deliveries/{id}" READ, "getDelivery";
+    ListQuarantine "GET" "/v1/networks/{network}/quarantine" READ, "listQuarantine";
+    Health "GET" "/v1/health" OPEN, "getHealth";
+    OpenApi "GET" "/v1/openapi.json" OPEN, "getOpenApi";
+    Problem "GET" "/v1/problems/{id}" OPEN, "getProblem";
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// Never; the type is Lambda's.
+pub async fn handle(deps: &Deps, request: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Infallible> {
+    let run = async |operation, call| match operation {
+        Operation::Create => create::create(deps, call).await,
+        Operation::List => endpoints::list(deps, call).await,
+        Operation::Get => endpoints::get(deps, call).await,
+        Operation::Update => update::update(deps, call).await,
+        Operation::Delete => endpoints::delete(deps, call).await,
+        Operation::ListDeliveries => deliveries::list(deps, call).await,
+        Operation::GetDelivery => deliveries::get(deps, call).await,
+        Operation::ListQuarantine => quarantine::list(deps, call).await,
+        Operation::Health => Ok(about::health()),
+        Operation::OpenApi => Ok(about::openapi()),
+        Operation::Problem => about::problem(&call),
+    };
+    Ok(answer(ROUTES, request, &deps.platform, run).await)
+}

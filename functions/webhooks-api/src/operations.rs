@@ -1,0 +1,41 @@
+pub(crate) mod about;
+pub(crate) mod create;
+pub(crate) mod deliveries;
+pub(crate) mod endpoints;
+mod fields;
+mod page;
+pub(crate) mod quarantine;
+pub(crate) mod update;
+
+use utoipa::OpenApi;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+
+/// This function's part of the OpenAPI document, with what all parts share.
+#[derive(Debug, OpenApi)]
+#[openapi(
+    info(title = "Fanfare", description = "Report an event once; Fanfare delivers it as signed webhooks.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    modifiers(&ApiKey),
+    paths(
+        create::create_doc,
+        endpoints::list_doc,
+        endpoints::get_doc,
+        update::update_doc,
+        endpoints::delete_doc,
+        deliveries::list_doc,
+        deliveries::get_doc,
+        quarantine::list_doc,
+        about::health_doc,
+        about::openapi_doc,
+        about::problem_doc,
+    )
+)]
+pub struct ApiDoc;
+
+struct ApiKey;
+
+impl utoipa::Modify for ApiKey {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key of the network")).build();
+        document.components.get_or_insert_default().add_security_scheme("apiKey", SecurityScheme::Http(scheme));
+    }
+}

@@ -1,0 +1,120 @@
+use domain::endpoint::Endpoint;
+use domain::id::EndpointId;
+use http_api::{Call, Failure, Problem, ProblemBody, Reply};
+
+use super::page::{cursor, limit};
+use crate::Deps;
+use crate::shape::{EndpointBody, EndpointPage};
+
+#[utoipa::path(
+    get,
+    path = "/v1/networks/{network}/webhooks",
+    operation_id = "listEndpoints",
+    tag = "Webhooks",
+    summary = "List endpoints, oldest first",
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = EndpointPage),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `list`")]
+pub(crate) fn list_doc() {}
+
+pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&["limit", "cursor"])?;
+    let (limit, after) = (limit(&call)?, cursor(&call, EndpointId::parse)?);
+    let endpoints = deps.store.list_endpoints(&call.network()?).await?;
+    let mut rest = endpoints.iter().filter(|endpoint| after.is_none_or(|after| endpoint.id > after));
+    let items: Vec<_> = rest.by_ref().take(limit).map(EndpointBody::of).collect();
+    let next_cursor = rest.next().and(items.last()).map(|last| last.id.clone());
+    Ok(Reply::json(200, &EndpointPage { items, next_cursor }))
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/networks/{network}/webhooks/{id}",
+    operation_id = "getEndpoint",
+    tag = "Webhooks",
+    summary = "One endpoint",
+    params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The endpoint's id")),
+    responses(
+        (status = 200, description = "The endpoint; its ETag is for If-Match", body = EndpointBody),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `get`")]
+pub(crate) fn get_doc() {}
+
+pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let endpoint = find(deps, &call).await?;
+    Ok(shown(&endpoint))
+}
+
+#[utoipa::path(
+    delete,
+    path = "/v1/networks/{network}/webhooks/{id}",
+    operation_id = "deleteEndpoint",
+    tag = "Webhooks",
+    summary = "Delete an endpoint and its secret",
+    description = "Deliveries not yet made are given up; past ones stay listed until their retention ends.",
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("If-Match" = Option<String>, Header, description = "Delete only this version"),
+    ),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `delete`")]
+pub(crate) fn delete_doc() {}
+
+pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let endpoint = find(deps, &call).await?;
+    check_version(&call, &endpoint)?;
+    // The endpoint first: from here on nothing is signed for it, even if the next line fails.
+    if !deps.store.delete_endpoint(&endpoint.network, endpoint.id).await? {
+        return Err(NOT_FOUND.into());
+    }
+    deps.vault.remove(&endpoint.network, endpoint.secret, endpoint.id).await?;
+    Ok(Reply::no_content())
+}
+
+const NOT_FOUND: Problem = Problem::NotFound { what: "endpoint" };
+
+/// The endpoint named in the path.
+pub(crate) async fn find(deps: &Deps, call: &Call) -> Result<Endpoint, Failure> {
+    let id = EndpointId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
+    let found = deps.store.endpoint(&call.network()?, id).await?;
+    Ok(found.ok_or(NOT_FOUND)?)
+}
+
+pub(crate) fn shown(endpoint: &Endpoint) -> Reply {
+    Reply::json(200, &EndpointBody::of(endpoint)).header("etag", &etag(endpoint))
+}
+
+/// RFC 9110 §8.8.3: a strong validator, the version in quotes.
+pub(crate) fn etag(endpoint: &Endpoint) -> String {
+    format!("\"{}\"", endpoint.version)
+}
+
+/// RFC 9110 §13.1.1: `If-Match` is a list of validators or `*`.
+pub(crate) fn check_version(call: &Call, endpoint: &Endpoint) -> Result<(), Problem> {
+    let Some(wanted) = call.header("if-match") else {
+        return Ok(());
+    };
+    let current = etag(endpoint);
+    let good = wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == current);
+    if good { Ok(()) } else { Err(Problem::PreconditionFailed) }
+}

@@ -1,0 +1,26 @@
+use runtime::{Env, SettingsError};
+
+/// The function's variables, read once at start.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The DynamoDB table.
+    pub table: String,
+    /// What the names of our Secrets Manager secrets start with.
+    pub secret_prefix: String,
+    /// Receivers on loopback over plain http are allowed. The template never sets it.
+    pub local_receivers: bool,
+}
+
+impl Settings {
+    /// # Errors
+    /// All missing or malformed variables together.
+    pub fn from_env(env: &Env) -> Result<Self, SettingsError> {
+        let mut read = env.reader();
+        let settings = Self {
+            table: read.required("TABLE_NAME"),
+            secret_prefix: read.required("SECRET_PREFIX"),
+            local_receivers: read.switch("LOCAL_RECEIVERS"),
+        };
+        read.finish(settings)
+    }
+}

@@ -1,0 +1,31 @@
+#![doc = include_str!("../README.md")]
+
+mod console;
+pub mod cli;
+mod demo;
+mod error;
+mod event;
+mod gateway;
+mod handlers;
+mod http_client;
+mod http_server;
+mod invoke;
+mod key_command;
+mod keys;
+mod listen;
+mod options;
+mod pollers;
+mod schedules;
+mod serve;
+mod shutdown;
+mod system;
+mod tables;
+pub mod template;
+mod verify;
+mod world;
+
+pub use aws_local::{Embedded, Location};
+pub use error::StartError;
+pub use keys::Keys;
+pub use options::{AwsListen, Options, Schedules, TemplateSource};
+pub use system::{RunError, System};

@@ -1,0 +1,296 @@
+//! API keys: who may call, for which network, and what they may do.
+//!
+//! A key reads `ff_<kind>_<id>_<secret>`: the kind for people and secret scanners, the id to find
+//! its record, and 256 random bits. Only a hash of the whole text is stored.
+
+use std::fmt;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
+
+use crate::base32;
+use crate::id::NetworkId;
+use crate::time::Timestamp;
+
+/// What a person or program is, in the words of the console.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    SuperAdmin,
+    Admin,
+    Developer,
+    Viewer,
+}
+
+/// What a machine's key is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    EventsWrite,
+    DevicesWrite,
+}
+
+/// The right of a key: a role, or some scopes and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Access {
+    Role(Role),
+    Scopes(Vec<Scope>),
+}
+
+/// What an operation of the API asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Read configuration, events and deliveries.
+    Read,
+    /// Change webhooks.
+    ManageWebhooks,
+    /// Report events, and read what became of them.
+    WriteEvents,
+    /// Register devices.
+    WriteDevices,
+}
+
+macro_rules! words {
+    ($type:ty { $($variant:ident = $word:literal),+ $(,)? }) => {
+        impl $type {
+            /// The word used in keys' records and in the authorizer's context.
+            #[must_use]
+            pub fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            #[must_use]
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+words!(Role { SuperAdmin = "super_admin", Admin = "admin", Developer = "developer", Viewer = "viewer" });
+words!(Scope { EventsWrite = "events:write", DevicesWrite = "devices:write" });
+
+impl Access {
+    /// Whether this right covers `permission`. Everything not named here is refused.
+    #[must_use]
+    pub fn allows(&self, permission: Permission) -> bool {
+        match (self, permission) {
+            (Self::Role(Role::SuperAdmin | Role::Admin | Role::Developer), _)
+            | (Self::Role(Role::Viewer), Permission::Read) => true,
+            (Self::Role(Role::Viewer), _) => false,
+            (Self::Scopes(scopes), Permission::WriteEvents) => scopes.contains(&Scope::EventsWrite),
+            (Self::Scopes(scopes), Permission::WriteDevices) => {
+                scopes.contains(&Scope::DevicesWrite)
+            }
+            (Self::Scopes(_), Permission::Read | Permission::ManageWebhooks) => false,
+        }
+    }
+
+    /// `role:admin` or `scopes:events:write devices:write`: one text for store and context.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        match self {
+            Self::Role(role) => format!("role:{}", role.word()),
+            Self::Scopes(scopes) => {
+                let words: Vec<_> = scopes.iter().map(|scope| scope.word()).collect();
+                format!("scopes:{}", words.join(" "))
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':')? {
+            ("role", role) => Role::parse(role).map(Self::Role),
+            ("scopes", scopes) => scopes
+                .split(' ')
+                .map(Scope::parse)
+                .collect::<Option<_>>()
+                .map(Self::Scopes),
+            _ => None,
+        }
+    }
+}
+
+/// A key's stored record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    pub network: NetworkId,
+    pub access: Access,
+    pub hash: KeyHash,
+    pub expires: Option<Timestamp>,
+}
+
+/// SHA-256 of a key's text. A plain hash is enough: the text holds 256 random bits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    #[must_use]
+    pub fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyHash(..)")
+    }
+}
+
+/// A key as its owner holds it.
+pub struct Key {
+    id: String,
+    text: Zeroizing<String>,
+}
+
+/// The kinds of key, for the prefix.
+const KINDS: [&str; 5] = ["super", "admin", "user", "producer", "device"];
+
+impl Key {
+    /// A new key for `access` from 10 random bytes of id and 32 of secret.
+    #[must_use]
+    pub fn generate(access: &Access, id: [u8; 10], secret: [u8; 32]) -> Self {
+        let id = base32::encode(&id);
+        let secret = Zeroizing::new(base32::encode(&secret));
+        let kind = kind(access);
+        let text = Zeroizing::new(format!("ff_{kind}_{id}_{}", *secret));
+        Self { id, text }
+    }
+
+    /// `None` when the text cannot be a key, so no store is asked.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("ff_")?.splitn(3, '_');
+        let (kind, id, secret) = (parts.next()?, parts.next()?, parts.next()?);
+        base32::decode::<10>(id)?;
+        base32::decode::<32>(secret)?;
+        KINDS.contains(&kind).then(|| Self {
+            id: id.to_owned(),
+            text: Zeroizing::new(text.to_owned()),
+        })
+    }
+
+    /// Names the key's record; not secret.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.text
+    }
+
+    #[must_use]
+    pub fn hash(&self) -> KeyHash {
+        KeyHash(Sha256::digest(self.text.as_bytes()).into())
+    }
+
+    /// Whether this key is the one `grant` was made for, and still good at `now`.
+    #[must_use]
+    pub fn unlocks(&self, grant: &Grant, now: Timestamp) -> bool {
+        let same: bool = self.hash().0.ct_eq(&grant.hash.0).into();
+        same && grant.expires.is_none_or(|expires| now < expires)
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, ..)", self.id)
+    }
+}
+
+fn kind(access: &Access) -> &'static str {
+    match access {
+        Access::Role(Role::SuperAdmin) => "super",
+        Access::Role(Role::Admin) => "admin",
+        Access::Role(Role::Developer | Role::Viewer) => "user",
+        Access::Scopes(scopes) if scopes.contains(&Scope::EventsWrite) => "producer",
+        Access::Scopes(_) => "device",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn grant(key: &Key, expires: Option<u64>) -> Grant {
+        Grant {
+            network: NetworkId::parse("demo").unwrap(),
+            access: Access::Role(Role::Admin),
+            hash: key.hash(),
+            expires: expires.map(Timestamp::from_millis),
+        }
+    }
+
+    #[test]
+    fn rights_are_exactly_the_table() {
+        use Permission::{ManageWebhooks, Read, WriteDevices, WriteEvents};
+        let table: [(&str, &[Permission]); 8] = [
+            (
+                "role:super_admin",
+                &[Read, ManageWebhooks, WriteEvents, WriteDevices],
+            ),
+            (
+                "role:admin",
+                &[Read, ManageWebhooks, WriteEvents, WriteDevices],
+            ),
+            (
+                "role:developer",
+                &[Read, ManageWebhooks, WriteEvents, WriteDevices],
+            ),
+            ("role:viewer", &[Read]),
+            ("scopes:events:write", &[WriteEvents]),
+            ("scopes:devices:write", &[WriteDevices]),
+            (
+                "scopes:events:write devices:write",
+                &[WriteEvents, WriteDevices],
+            ),
+            ("role:owner", &[]),
+        ];
+        for (text, allowed) in table {
+            let access = Access::parse(text);
+            for permission in [Read, ManageWebhooks, WriteEvents, WriteDevices] {
+                let granted = access.as_ref().is_some_and(|a| a.allows(permission));
+                assert_eq!(
+                    granted,
+                    allowed.contains(&permission),
+                    "{text} {permission:?}"
+                );
+            }
+            assert!(access.is_none_or(|a| a.to_text() == text));
+        }
+    }
+
+    #[test]
+    fn an_expired_key_unlocks_nothing() {
+        let key = Key::generate(&Access::Role(Role::Admin), [1; 10], [2; 32]);
+        let stored = grant(&key, Some(1_000));
+        assert!(key.unlocks(&stored, Timestamp::from_millis(999)));
+        assert!(!key.unlocks(&stored, Timestamp::from_millis(1_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn only_the_very_key_unlocks(id: [u8; 10], secret: [u8; 32], flip in 0_usize..32, bit in 0_u8..8) {
+            let access = Access::Scopes(vec![Scope::EventsWrite]);
+            let key = Key::generate(&access, id, secret);
+            let stored = grant(&key, None);
+            let mut other = secret;
+            other[flip] ^= 1 << bit;
+            let other = Key::generate(&access, id, other);
+            prop_assert!(Key::parse(key.expose()).unwrap().unlocks(&stored, Timestamp::default()));
+            prop_assert!(!other.unlocks(&stored, Timestamp::default()));
+            prop_assert_eq!(other.id(), key.id());
+            prop_assert!(key.expose().starts_with("ff_producer_"));
+            let shown = format!("{key:?}");
+            prop_assert!(!shown.contains(key.expose()));
+        }
+    }
+}

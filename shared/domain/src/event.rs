@@ -1,0 +1,155 @@
+//! What a producer reports.
+
+use serde_json::value::RawValue;
+
+use crate::event_type::EventType;
+use crate::field::FieldError;
+use crate::id::{EventId, NetworkId};
+use crate::time::Timestamp;
+
+/// Largest event as the producer wrote it, in bytes of JSON.
+/// Source: EventBridge and SNS accept 256 KiB; producers moving from them must fit.
+pub const MAX_BYTES: usize = 256 * 1024;
+
+/// The version of an event whose producer names none.
+const DEFAULT_VERSION: &str = "1";
+
+/// An accepted event. `data` is the producer's JSON object, byte for byte.
+#[derive(Debug, Clone)]
+pub struct Event {
+    pub id: EventId,
+    pub network: NetworkId,
+    pub event_type: EventType,
+    pub data: Box<RawValue>,
+    /// When it happened, as the producer says; else when it was accepted.
+    pub timestamp: Timestamp,
+    pub version: String,
+    /// When Fanfare took responsibility for it.
+    pub accepted: Timestamp,
+}
+
+/// An event as it arrives, not yet checked.
+#[derive(Debug)]
+pub struct Draft<'a> {
+    pub id: Option<&'a str>,
+    pub event: &'a str,
+    pub data: &'a RawValue,
+    pub timestamp: Option<&'a str>,
+    pub version: Option<&'a str>,
+}
+
+/// The parts of a draft that the producer decides, checked.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    pub id: Option<EventId>,
+    pub event_type: EventType,
+    pub data: Box<RawValue>,
+    pub timestamp: Option<Timestamp>,
+    pub version: Option<String>,
+}
+
+impl Draft<'_> {
+    /// Checks every field.
+    ///
+    /// # Errors
+    /// All broken rules together.
+    pub fn check(&self) -> Result<Checked, Vec<FieldError>> {
+        let mut errors = Vec::new();
+        let mut broken = |field: &str, rule: &'static str, message: &str| {
+            errors.push(FieldError::new(field, rule, message));
+        };
+        let id = self.id.map(EventId::parse);
+        if id == Some(None) {
+            broken("id", "format", EventId::RULE);
+        }
+        let event_type = EventType::parse(self.event);
+        if event_type.is_none() {
+            broken("event", "format", EventType::RULE);
+        }
+        if !self.data.get().starts_with('{') {
+            broken("data", "type", "must be a JSON object");
+        }
+        let timestamp = self.timestamp.map(Timestamp::parse);
+        if timestamp == Some(None) {
+            broken(
+                "timestamp",
+                "format",
+                "must be an RFC 3339 date and time, e.g. 2026-01-31T12:00:00Z",
+            );
+        }
+        let version = self
+            .version
+            .map(|v| (1..=32).contains(&v.len()) && v.bytes().all(|b| b.is_ascii_graphic()));
+        if version == Some(false) {
+            broken(
+                "version",
+                "format",
+                "must be 1 to 32 visible ASCII characters",
+            );
+        }
+        match event_type {
+            Some(event_type) if errors.is_empty() => Ok(Checked {
+                id: id.flatten(),
+                event_type,
+                data: self.data.to_owned(),
+                timestamp: timestamp.flatten(),
+                version: self.version.map(str::to_owned),
+            }),
+            _ => Err(errors),
+        }
+    }
+}
+
+impl Checked {
+    /// The event this becomes once `network`, its acceptance time and its id are known.
+    #[must_use]
+    pub fn accept(self, network: NetworkId, id: EventId, accepted: Timestamp) -> Event {
+        Event {
+            id,
+            network,
+            event_type: self.event_type,
+            data: self.data,
+            timestamp: self.timestamp.unwrap_or(accepted),
+            version: self.version.unwrap_or_else(|| DEFAULT_VERSION.to_owned()),
+            accepted,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_broken_field_is_named_at_once() {
+        let data = RawValue::from_string("[1]".to_owned()).unwrap();
+        let draft = Draft {
+            id: Some("a.b"),
+            event: "no spaces please",
+            data: &data,
+            timestamp: Some("today"),
+            version: Some(""),
+        };
+        let fields: Vec<_> = draft
+            .check()
+            .unwrap_err()
+            .into_iter()
+            .map(|e| e.field)
+            .collect();
+        assert_eq!(fields, ["id", "event", "data", "timestamp", "version"]);
+    }
+
+    #[test]
+    fn data_is_kept_byte_for_byte() {
+        let text = r#"{ "n": 1.0e2, "big": 12345678901234567890123, "é":"\u00e9" }"#;
+        let data = RawValue::from_string(text.to_owned()).unwrap();
+        let draft = Draft {
+            id: None,
+            event: "a.b",
+            data: &data,
+            timestamp: None,
+            version: None,
+        };
+        assert_eq!(draft.check().unwrap().data.get(), text);
+    }
+}

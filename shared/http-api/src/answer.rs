@@ -1,0 +1,71 @@
+use std::future::Future;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use runtime::Platform;
+use telemetry::chain::chain;
+use telemetry::event::{RequestAnswered, RequestFailed};
+
+use crate::call::{admit, caller};
+use crate::route::find;
+use crate::{Call, Problem, Reply, Route};
+
+/// Why an operation gives no answer of its own.
+#[derive(Debug)]
+pub enum Failure {
+    /// The caller is told.
+    Problem(Problem),
+    /// The operator is told; the caller learns only that it was not them.
+    Internal(String),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Internal(chain(&error))
+    }
+}
+
+/// Answers one request with the operation its route names, or with the reason why not.
+pub async fn answer<O, F, Fut>(routes: &'static [Route<O>], request: ApiGatewayV2httpRequest, platform: &Platform, run: F) -> ApiGatewayV2httpResponse
+where
+    O: Copy,
+    F: FnOnce(O, Call) -> Fut,
+    Fut: Future<Output = Result<Reply, Failure>>,
+{
+    let began = platform.clock.now();
+    let mut operation = "none";
+    let result = match admitted(routes, request) {
+        Ok((route, call)) => {
+            operation = route.name;
+            // Boxed: the operations of an API differ in size, and the largest would set it for all.
+            Box::pin(run(route.operation, call)).await
+        }
+        Err(problem) => Err(Failure::Problem(problem)),
+    };
+    let (reply, problem) = match result {
+        Ok(reply) => (reply, None),
+        Err(Failure::Problem(problem)) => (problem.reply(), Some(problem.entry().id)),
+        Err(Failure::Internal(error)) => {
+            platform.telemetry.emit(&RequestFailed { operation, error }, platform.clock.now().millis());
+            (Problem::Internal.reply(), Some(Problem::Internal.entry().id))
+        }
+    };
+    let now = platform.clock.now();
+    let duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
+    platform.telemetry.emit(&RequestAnswered { operation, status: reply.status(), problem, duration_ms }, now.millis());
+    reply.into_response()
+}
+
+fn admitted<O>(routes: &'static [Route<O>], request: ApiGatewayV2httpRequest) -> Result<(&'static Route<O>, Call), Problem> {
+    let path = request.raw_path.as_deref().unwrap_or_default();
+    let found = find(routes, request.request_context.http.method.as_str(), path)?;
+    let (route, parameters) = (found.route, found.parameters);
+    let call = Call { parameters, request };
+    admit(caller(&call.request).as_ref(), call.parameter("network"), route.needs)?;
+    Ok((route, call))
+}

@@ -1,0 +1,90 @@
+use domain::field::FieldError;
+use serde::Deserialize;
+use serde_json::error::Category;
+
+use crate::Problem;
+
+/// Parses a request body whose type refuses unknown fields.
+///
+/// # Errors
+/// `malformed-json` with the position, or `invalid-fields` with the field and the rule.
+pub fn parse_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        describe(&path, &error.into_inner())
+    })?;
+    json.end().map_err(|error| describe(".", &error))?;
+    Ok(parsed)
+}
+
+fn describe(path: &str, error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => Problem::MalformedJson(format!("the body is not JSON: {text}")),
+        Category::Data => Problem::InvalidFields(vec![field_error(path, &text)]),
+    }
+}
+
+/// Turns serde's message into field and rule. The position it ends with means nothing to a caller
+/// who built the body with a library.
+fn field_error(path: &str, text: &str) -> FieldError {
+    let message = text.split(" at line ").next().unwrap_or(text);
+    let parent = if path == "." { "" } else { path };
+    for (start, rule) in [("unknown field `", "unknown"), ("missing field `", "required"), ("duplicate field `", "duplicate")] {
+        if let Some(name) = message.strip_prefix(start).and_then(|rest| rest.split('`').next()) {
+            // For an unknown field the path already ends with its name.
+            let known = parent == name || parent.ends_with(&format!(".{name}"));
+            let field = if known || parent.is_empty() { if known { parent.to_owned() } else { name.to_owned() } } else { format!("{parent}.{name}") };
+            return FieldError::new(field, rule, said(rule, message));
+        }
+    }
+    FieldError::new(parent, "type", message)
+}
+
+fn said(rule: &str, message: &str) -> String {
+    match rule {
+        "required" => "is required".to_owned(),
+        "duplicate" => "is given twice".to_owned(),
+        _ => match message.split_once(", ") {
+            Some((_, expected)) => format!("is not a field here, {expected}"),
+            None => "is not a field here".to_owned(),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only the parsing matters")]
+    struct Body {
+        url: String,
+        #[serde(default)]
+        list: Vec<u8>,
+    }
+
+    #[test]
+    fn each_mistake_names_its_field_and_rule() {
+        for (body, field, rule) in [
+            (r#"{}"#, "url", "required"),
+            (r#"{"url":1}"#, "url", "type"),
+            (r#"{"url":"x","uri":"y"}"#, "uri", "unknown"),
+            (r#"{"url":"x","url":"y"}"#, "url", "duplicate"),
+            (r#"{"url":"x","list":[1,"a"]}"#, "list[1]", "type"),
+            ("[]", "", "type"),
+        ] {
+            let Err(Problem::InvalidFields(errors)) = parse_json::<Body>(body.as_bytes()) else {
+                panic!("{body} was not refused for its fields");
+            };
+            assert_eq!((errors[0].field.as_str(), errors[0].rule), (field, rule), "{body}: {errors:?}");
+            assert!(!errors[0].message.contains("line"), "{errors:?}");
+        }
+        for body in ["", "{", "{\"url\":\"x\"} tail", "\u{1}", "nope"] {
+            let problem = parse_json::<Body>(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.entry().id, "malformed-json", "{body}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use domain::api_key::{Access, Permission};
+use domain::field::FieldError;
+use domain::id::NetworkId;
+use serde_json::Value;
+
+use crate::Problem;
+
+/// Who calls, as the authorizer found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub network: NetworkId,
+    pub access: Access,
+}
+
+/// A request whose caller is allowed to make it.
+#[derive(Debug)]
+pub struct Call {
+    pub(crate) parameters: Vec<(&'static str, String)>,
+    pub(crate) request: ApiGatewayV2httpRequest,
+}
+
+impl Call {
+    /// The network in the path, which is also the caller's.
+    ///
+    /// # Errors
+    /// When the path names none.
+    pub fn network(&self) -> Result<NetworkId, Problem> {
+        NetworkId::parse(self.parameter("network")).ok_or(Problem::UnknownPath)
+    }
+
+    /// A path parameter; empty when the route has none of this name.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> &str {
+        self.parameters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+    }
+
+    #[must_use]
+    pub fn query(&self, name: &str) -> Option<&str> {
+        self.request.query_string_parameters.first(name)
+    }
+
+    /// Refuses query parameters that the operation does not know, by name.
+    ///
+    /// # Errors
+    /// When there is one.
+    pub fn only_queries(&self, known: &[&str]) -> Result<(), Problem> {
+        let foreign = self.request.query_string_parameters.iter().map(|(name, _)| name).filter(|name| !known.contains(name));
+        let errors: Vec<_> =
+            foreign.map(|name| FieldError::new(name, "unknown", format!("is not a query parameter here; known: {}", known.join(", ")))).collect();
+        if errors.is_empty() { Ok(()) } else { Err(Problem::InvalidFields(errors)) }
+    }
+
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body, at most `limit` bytes.
+    ///
+    /// # Errors
+    /// When it is larger, or marked as base64 and is not.
+    pub fn body(&self, limit: usize) -> Result<Vec<u8>, Problem> {
+        let text = self.request.body.as_deref().unwrap_or_default();
+        let body = if self.request.is_base64_encoded {
+            STANDARD.decode(text).map_err(|_| Problem::MalformedJson("the body is not UTF-8 text".to_owned()))?
+        } else {
+            text.as_bytes().to_vec()
+        };
+        if body.len() > limit { Err(Problem::PayloadTooLarge { limit }) } else { Ok(body) }
+    }
+}
+
+/// The caller in a request's authorizer context. `None` unless every part is there and valid: what
+/// the authorizer did not say is denied.
+pub(crate) fn caller(request: &ApiGatewayV2httpRequest) -> Option<Caller> {
+    let context = &request.request_context.authorizer.as_ref()?.fields;
+    let text = |name: &str| context.get(name).and_then(Value::as_str);
+    Some(Caller { network: NetworkId::parse(text("network")?)?, access: Access::parse(text("access")?)? })
+}
+
+/// Whether `caller` may do what needs any of `needs` in the network of the path.
+pub(crate) fn admit(caller: Option<&Caller>, network: &str, needs: &[Permission]) -> Result<(), Problem> {
+    if needs.is_empty() {
+        return Ok(());
+    }
+    let caller = caller.ok_or(Problem::Unauthorized)?;
+    if caller.network.as_str() != network {
+        return Err(Problem::WrongNetwork);
+    }
+    if needs.iter().any(|permission| caller.access.allows(*permission)) { Ok(()) } else { Err(Problem::NotPermitted) }
+}

@@ -1,0 +1,15 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod body;
+mod call;
+mod problem;
+mod reply;
+mod route;
+
+pub use answer::{Failure, answer};
+pub use body::parse_json;
+pub use call::{Call, Caller};
+pub use problem::{CATALOGUE, Entry, Problem, ProblemBody, ProblemFieldBody};
+pub use reply::Reply;
+pub use route::Route;

@@ -1,0 +1,186 @@
+//! RFC 9457 problems: a closed catalogue, one page each.
+
+use domain::field::FieldError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::Reply;
+
+/// What an API call can go wrong with, as far as its caller may know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    MalformedJson(String),
+    InvalidFields(Vec<FieldError>),
+    PayloadTooLarge { limit: usize },
+    Unauthorized,
+    WrongNetwork,
+    NotPermitted,
+    UnknownPath,
+    NotFound { what: &'static str },
+    MethodNotAllowed { allowed: Vec<&'static str> },
+    PreconditionFailed,
+    IdempotencyMismatch,
+    Unavailable,
+    Internal,
+}
+
+/// A row of the catalogue.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry {
+    pub id: &'static str,
+    pub status: u16,
+    pub title: &'static str,
+    /// Markdown for caller, operator and developer.
+    pub page: &'static str,
+}
+
+macro_rules! catalogue {
+    ($($name:ident = $id:literal, $status:literal, $title:literal;)+) => {
+        $(const $name: Entry = Entry { id: $id, status: $status, title: $title, page: include_str!(concat!("problems/", $id, ".md")) };)+
+
+        /// Every problem there is, those of the gateway included.
+        pub const CATALOGUE: &[Entry] = &[$($name),+];
+    };
+}
+
+catalogue! {
+    MALFORMED_JSON = "malformed-json", 400, "The body is not JSON";
+    INVALID_FIELDS = "invalid-fields", 422, "Some fields break a rule";
+    PAYLOAD_TOO_LARGE = "payload-too-large", 413, "The body is too large";
+    UNAUTHORIZED = "unauthorized", 401, "No API key was given";
+    FORBIDDEN = "forbidden", 403, "The API key was refused";
+    WRONG_NETWORK = "wrong-network", 403, "The API key belongs to another network";
+    NOT_PERMITTED = "not-permitted", 403, "The API key may not do this";
+    UNKNOWN_PATH = "unknown-path", 404, "There is nothing at this path";
+    NOT_FOUND = "not-found", 404, "There is no such thing";
+    METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method does not apply here";
+    PRECONDITION_FAILED = "precondition-failed", 412, "It was changed meanwhile";
+    IDEMPOTENCY_MISMATCH = "idempotency-mismatch", 409, "The Idempotency-Key was used for another request";
+    UNAVAILABLE = "unavailable", 503, "Try again in a moment";
+    INTERNAL = "internal", 500, "Fanfare failed";
+}
+
+/// The JSON form, `application/problem+json`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// A path of this API that explains the problem.
+    #[serde(rename = "type")]
+    #[schema(example = "/v1/problems/invalid-fields")]
+    pub kind: String,
+    pub title: &'static str,
+    pub status: u16,
+    /// What went wrong this time and what to do.
+    pub detail: String,
+    /// One entry per broken rule.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub errors: Vec<ProblemFieldBody>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProblemField)]
+pub struct ProblemFieldBody {
+    /// Path of the field, e.g. `eventTypes[2]`.
+    pub field: String,
+    /// A stable word for the rule, e.g. `required`.
+    pub rule: String,
+    pub message: String,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn entry(&self) -> &'static Entry {
+        match self {
+            Self::MalformedJson(_) => &MALFORMED_JSON,
+            Self::InvalidFields(_) => &INVALID_FIELDS,
+            Self::PayloadTooLarge { .. } => &PAYLOAD_TOO_LARGE,
+            Self::Unauthorized => &UNAUTHORIZED,
+            Self::WrongNetwork => &WRONG_NETWORK,
+            Self::NotPermitted => &NOT_PERMITTED,
+            Self::UnknownPath => &UNKNOWN_PATH,
+            Self::NotFound { .. } => &NOT_FOUND,
+            Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
+            Self::PreconditionFailed => &PRECONDITION_FAILED,
+            Self::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
+            Self::Unavailable => &UNAVAILABLE,
+            Self::Internal => &INTERNAL,
+        }
+    }
+
+    /// The body; also used for one item of an array.
+    #[must_use]
+    pub fn body(&self) -> ProblemBody {
+        let entry = self.entry();
+        let errors = match self {
+            Self::InvalidFields(errors) => errors.iter().map(field_body).collect(),
+            Self::MalformedJson(_)
+            | Self::PayloadTooLarge { .. }
+            | Self::Unauthorized
+            | Self::WrongNetwork
+            | Self::NotPermitted
+            | Self::UnknownPath
+            | Self::NotFound { .. }
+            | Self::MethodNotAllowed { .. }
+            | Self::PreconditionFailed
+            | Self::IdempotencyMismatch
+            | Self::Unavailable
+            | Self::Internal => Vec::new(),
+        };
+        ProblemBody { kind: format!("/v1/problems/{}", entry.id), title: entry.title, status: entry.status, detail: self.detail(), errors }
+    }
+
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        let mut reply = Reply::json(self.entry().status, &self.body()).header("content-type", "application/problem+json");
+        if let Self::MethodNotAllowed { allowed } = self {
+            reply = reply.header("allow", &allowed.join(", "));
+        }
+        if *self == Self::Unavailable {
+            reply = reply.header("retry-after", "1");
+        }
+        reply
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::MalformedJson(why) => why.clone(),
+            Self::InvalidFields(errors) => {
+                let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                texts.join("; ")
+            }
+            Self::PayloadTooLarge { limit } => format!("the body may have at most {limit} bytes here"),
+            Self::Unauthorized => "send an API key: Authorization: Bearer ff_…".to_owned(),
+            Self::WrongNetwork => "use a key of the network named in the path".to_owned(),
+            Self::NotPermitted => "use a key whose role or scopes allow this operation".to_owned(),
+            Self::UnknownPath => "see /v1/openapi.json for all paths".to_owned(),
+            Self::NotFound { what } => format!("this network has no such {what}"),
+            Self::MethodNotAllowed { allowed } => format!("this path takes {}", allowed.join(", ")),
+            Self::PreconditionFailed => "read it again and repeat the change with its new ETag".to_owned(),
+            Self::IdempotencyMismatch => "use a new Idempotency-Key for a new request".to_owned(),
+            Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
+            Self::Internal => "the operator's log has the reason, under this request's id".to_owned(),
+        }
+    }
+}
+
+fn field_body(error: &FieldError) -> ProblemFieldBody {
+    ProblemFieldBody { field: error.field.clone(), rule: error.rule.to_owned(), message: error.message.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_has_a_page_for_caller_operator_and_developer() {
+        for entry in CATALOGUE {
+            assert!(entry.page.starts_with(&format!("# {}\n", entry.title)), "{}", entry.id);
+            for reader in ["**Caller.**", "**Operator.**", "**Developer.**"] {
+                assert!(entry.page.contains(reader), "{} lacks {reader}", entry.id);
+            }
+        }
+        let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/problems")).unwrap().count();
+        assert_eq!(pages, CATALOGUE.len(), "pages and problems are one to one");
+    }
+}

@@ -1,0 +1,268 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use domain::address::AddressPolicy;
+use http::HeaderMap;
+use http::response::Parts;
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::{CaptureConnection, Connected, capture_connection};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use tokio::time::timeout_at;
+
+use crate::answer::Answer;
+use crate::attempt::{Attempt, CURRENT, Facts};
+use crate::connector::Connector;
+use crate::failure::{Failure, FailureKind, ResponseFault, Stage, classify, classify_body};
+use crate::limits::{
+    CONNECTION_MAX_AGE, HTTP2_CONNECTION_WINDOW, HTTP2_PING_INTERVAL, HTTP2_PING_TIMEOUT,
+    HTTP2_STREAM_WINDOW, Limits, MIN_BUFFER_BYTES, POOL_IDLE_TIMEOUT, POOL_MAX_IDLE_PER_HOST,
+};
+use crate::request::Request;
+use crate::resolver::Resolver;
+use crate::tls::{Tls, public_roots};
+
+/// The guarded client. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client {
+    http: legacy::Client<Connector, Full<Bytes>>,
+    limits: Limits,
+    connection_max_age: Duration,
+}
+
+/// A client with other surroundings than production's.
+#[derive(Debug)]
+pub struct Builder {
+    policy: AddressPolicy,
+    limits: Limits,
+    resolver: Resolver,
+    roots: RootCertStore,
+    connection_max_age: Duration,
+}
+
+impl Client {
+    /// A client that resolves with the system and trusts the public authorities.
+    #[must_use]
+    pub fn new(policy: AddressPolicy, limits: Limits) -> Self {
+        Self::builder(policy).limits(limits).build()
+    }
+
+    #[must_use]
+    pub fn builder(policy: AddressPolicy) -> Builder {
+        Builder {
+            policy,
+            limits: Limits::default(),
+            resolver: Resolver::system(),
+            roots: public_roots(),
+            connection_max_age: CONNECTION_MAX_AGE,
+        }
+    }
+
+    /// Sends one POST and reads its answer, at most once and within the request's deadline.
+    ///
+    /// # Errors
+    ///
+    /// When no complete answer came. A status, whichever, is an answer.
+    pub async fn post(&self, request: Request) -> Result<Answer, Failure> {
+        let attempt = Arc::new(Attempt::start(request.deadline));
+        let mut request = match request.into_http() {
+            Ok(request) => request,
+            Err(error) => {
+                let connection = attempt.connection(None);
+                return Err(Failure::new(FailureKind::InvalidUrl, connection).caused_by(error));
+            }
+        };
+        let capture = capture_connection(&mut request);
+        match timeout_at(attempt.deadline, self.exchange(request, &attempt)).await {
+            Ok(Ok(received)) => Ok(self.succeed(&attempt, &capture, received)),
+            Ok(Err(broken)) => Err(broken.into_failure(&attempt, &capture)),
+            Err(elapsed) => {
+                let kind = FailureKind::DeadlineExceeded {
+                    stage: stage(&attempt, &capture),
+                };
+                Err(fail(kind, &attempt, &capture).caused_by(elapsed))
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: http::Request<Full<Bytes>>,
+        attempt: &Arc<Attempt>,
+    ) -> Result<Received, Broken> {
+        let answering = CURRENT.scope(Arc::clone(attempt), self.http.request(request));
+        let response = answering.await.map_err(Broken::Exchange)?;
+        attempt.answered(response.status().as_u16());
+        let (head, body) = response.into_parts();
+        if header_bytes(&head.headers) > self.limits.headers {
+            return Err(Broken::HeadersTooLarge);
+        }
+        let read = read_capped(body, self.limits.body).await;
+        let (body, body_truncated) = read.map_err(Broken::ReadBody)?;
+        Ok(Received {
+            head,
+            body,
+            body_truncated,
+        })
+    }
+
+    fn succeed(
+        &self,
+        attempt: &Attempt,
+        capture: &CaptureConnection,
+        mut received: Received,
+    ) -> Answer {
+        let facts: Option<Arc<Facts>> = received.head.extensions.remove();
+        let connection = attempt.connection(facts.as_deref());
+        let aged = facts.is_some_and(|facts| attempt.age(&facts) >= self.connection_max_age);
+        if let (true, Some(connected)) = (aged, capture.connection_metadata().as_ref()) {
+            // Finishes what it is doing, then takes no further request.
+            connected.poison();
+        }
+        Answer {
+            status: received.head.status.as_u16(),
+            headers: received.head.headers,
+            body: received.body,
+            body_truncated: received.body_truncated,
+            connection,
+        }
+    }
+}
+
+impl Builder {
+    #[must_use]
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    #[must_use]
+    pub fn resolver(self, resolver: Resolver) -> Self {
+        Self { resolver, ..self }
+    }
+
+    /// Trusts one authority more.
+    ///
+    /// # Errors
+    ///
+    /// When it is not a certificate.
+    pub fn extra_root(mut self, root: CertificateDer<'_>) -> Result<Self, rustls::Error> {
+        self.roots.add(root.into_owned())?;
+        Ok(self)
+    }
+
+    /// How long a connection may serve before a new one, with addresses judged anew, takes over.
+    #[must_use]
+    pub fn connection_max_age(self, connection_max_age: Duration) -> Self {
+        Self {
+            connection_max_age,
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub fn build(self) -> Client {
+        // Bounds what hyper buffers, to a read more or less; `header_bytes` keeps the exact limit.
+        let buffered = self.limits.headers.max(MIN_BUFFER_BYTES);
+        let connector = Connector::new(self.policy, self.resolver, Tls::new(self.roots));
+        let http = legacy::Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .pool_max_idle_per_host(POOL_MAX_IDLE_PER_HOST)
+            // Said although it is hyper's default: only requests hyper still holds whole, none of
+            // whose bytes were written, go to another connection. Receivers never see two.
+            .retry_canceled_requests(true)
+            .http1_max_buf_size(buffered)
+            .http2_max_header_list_size(u32::try_from(buffered).unwrap_or(u32::MAX))
+            .http2_initial_stream_window_size(HTTP2_STREAM_WINDOW)
+            .http2_initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
+            .http2_keep_alive_interval(HTTP2_PING_INTERVAL)
+            .http2_keep_alive_timeout(HTTP2_PING_TIMEOUT)
+            .build(connector);
+        Client {
+            http,
+            limits: self.limits,
+            connection_max_age: self.connection_max_age,
+        }
+    }
+}
+
+struct Received {
+    head: Parts,
+    body: Bytes,
+    body_truncated: bool,
+}
+
+enum Broken {
+    Exchange(legacy::Error),
+    HeadersTooLarge,
+    ReadBody(hyper::Error),
+}
+
+impl Broken {
+    fn into_failure(self, attempt: &Attempt, capture: &CaptureConnection) -> Failure {
+        match self {
+            Self::Exchange(error) => fail(classify(&error), attempt, capture).caused_by(error),
+            Self::HeadersTooLarge => {
+                let kind = FailureKind::InvalidResponse(ResponseFault::HeadersTooLarge);
+                fail(kind, attempt, capture)
+            }
+            Self::ReadBody(error) => fail(classify_body(&error), attempt, capture).caused_by(error),
+        }
+    }
+}
+
+fn fail(kind: FailureKind, attempt: &Attempt, capture: &CaptureConnection) -> Failure {
+    let facts = capture.connection_metadata().as_ref().and_then(facts);
+    Failure::new(kind, attempt.connection(facts.as_deref())).with_status(attempt.status())
+}
+
+/// The stage the deadline struck in. Once a connection was taken for it, the request may be on
+/// the wire; before that, connecting says how far it came.
+fn stage(attempt: &Attempt, capture: &CaptureConnection) -> Stage {
+    if attempt.status().is_some() {
+        Stage::Body
+    } else if capture.connection_metadata().is_some() {
+        Stage::Headers
+    } else {
+        attempt.stage()
+    }
+}
+
+fn facts(connected: &Connected) -> Option<Arc<Facts>> {
+    let mut extras = http::Extensions::new();
+    connected.get_extras(&mut extras);
+    extras.remove()
+}
+
+/// Names and values as HTTP/1 writes them, RFC 9112 §5: `name: value` and a line end.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
+}
+
+/// The body's first `cap` bytes, and whether there was more. Returning early drops the rest, which
+/// makes hyper close an HTTP/1 connection and reset an HTTP/2 stream.
+async fn read_capped(mut body: Incoming, cap: usize) -> Result<(Bytes, bool), hyper::Error> {
+    let mut kept = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers are no part of the answer we judge.
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        let room = cap.saturating_sub(kept.len());
+        let (fits, beyond) = data.split_at_checked(room).unwrap_or((&data, &[]));
+        // Copied, because a frame would keep hyper's whole read buffer alive.
+        kept.extend_from_slice(fits);
+        if !beyond.is_empty() {
+            return Ok((kept.freeze(), true));
+        }
+    }
+    Ok((kept.freeze(), false))
+}

@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod answer;
+mod attempt;
+mod client;
+mod connector;
+mod dial;
+mod failure;
+mod limits;
+mod link;
+mod not_after;
+mod request;
+mod resolver;
+mod tls;
+
+pub use answer::{Answer, Connection, Timing, TlsFacts, TlsVersion};
+pub use client::{Builder, Client};
+pub use failure::{Failure, FailureKind, ResponseFault, Stage, TlsFault};
+pub use limits::Limits;
+pub use request::Request;
+pub use resolver::{Lookup, Resolver};

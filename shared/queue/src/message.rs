@@ -1,0 +1,273 @@
+//! The wire formats of the two queues.
+
+use domain::event::{Checked, Draft, Event, MAX_BYTES};
+use domain::field::FieldError;
+use domain::id::{DeliveryId, EventId, NetworkId};
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// A message of the events queue: an event as a producer may send it straight to SQS.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EventWire<'a> {
+    network_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    event: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    timestamp: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+/// Why a queue message can never be worked on.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    #[error("not the JSON of this queue: {0}")]
+    Json(#[source] serde_json::Error),
+    #[error("{}", list(.0))]
+    Fields(Vec<FieldError>),
+}
+
+fn list(errors: &[FieldError]) -> String {
+    let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+    texts.join("; ")
+}
+
+/// The body of an events-queue message for a checked event.
+#[must_use]
+pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String {
+    let wire = EventWire {
+        network_id: network.to_string(),
+        id: Some(id.to_string()),
+        event: event.event_type.to_string(),
+        timestamp: event.timestamp.map(|at| at.to_string()),
+        version: event.version.clone(),
+        data: &event.data,
+    };
+    serde_json::to_string(&wire).unwrap_or_default()
+}
+
+/// Reads an events-queue message that SQS accepted at `accepted` as message `message_id`. An event
+/// without id gets one derived from those, so that the same message always is the same event.
+///
+/// # Errors
+/// When the body can never become an event.
+pub fn read_event(body: &str, accepted: Timestamp, message_id: &str) -> Result<Event, Malformed> {
+    if body.len() > MAX_BYTES + 1024 {
+        let error = FieldError::new("", "too_large", format!("an event may have at most {MAX_BYTES} bytes"));
+        return Err(Malformed::Fields(vec![error]));
+    }
+    let wire: EventWire<'_> = serde_json::from_str(body).map_err(Malformed::Json)?;
+    let network = NetworkId::parse(&wire.network_id)
+        .ok_or_else(|| Malformed::Fields(vec![FieldError::new("networkId", "format", NetworkId::RULE)]))?;
+    let draft = Draft {
+        id: wire.id.as_deref(),
+        event: &wire.event,
+        data: wire.data,
+        timestamp: wire.timestamp.as_deref(),
+        version: wire.version.as_deref(),
+    };
+    let mut checked = draft.check().map_err(Malformed::Fields)?;
+    let id = checked.id.take().unwrap_or_else(|| EventId::of_message(accepted, message_id));
+    Ok(checked.accept(network, id, accepted))
+}
+
+/// A message of the webhook queue: make attempt `attempt` of delivery `delivery`.
+#[derive(Debug, Clone)]
+pub struct DeliveryMessage {
+    pub network: NetworkId,
+    pub delivery: DeliveryId,
+    pub event: EventId,
+    /// From 1.
+    pub attempt: u32,
+    /// Version the endpoint had when this was sent; an older cached endpoint is stale.
+    pub endpoint_version: u64,
+    /// The message may be a copy of one sent before: look at the record first.
+    pub repeated: bool,
+    /// The event itself; absent when it is too large to ride, or when the sender had not read it.
+    pub body: Option<EventBody>,
+}
+
+/// What of an event a receiver is told.
+#[derive(Debug, Clone)]
+pub struct EventBody {
+    pub event_type: domain::event_type::EventType,
+    pub timestamp: Timestamp,
+    pub version: String,
+    pub data: Box<RawValue>,
+}
+
+/// SQS bills a message in chunks of 64 KiB, so a larger body costs more than reading it back.
+const MAX_RIDING: usize = 60 * 1024;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeliveryWire {
+    network_id: String,
+    delivery_id: String,
+    event_id: String,
+    attempt: u32,
+    endpoint_version: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    repeated: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<BodyWire>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct BodyWire {
+    event: String,
+    timestamp: u64,
+    version: String,
+    data: Box<RawValue>,
+}
+
+impl EventBody {
+    /// The part of `event` that rides in a message; `None` when it is too large to.
+    #[must_use]
+    pub fn riding(event: &Event) -> Option<Self> {
+        (event.data.get().len() <= MAX_RIDING).then(|| Self {
+            event_type: event.event_type.clone(),
+            timestamp: event.timestamp,
+            version: event.version.clone(),
+            data: event.data.clone(),
+        })
+    }
+}
+
+impl DeliveryMessage {
+    #[must_use]
+    pub fn write(&self) -> String {
+        let wire = DeliveryWire {
+            network_id: self.network.to_string(),
+            delivery_id: self.delivery.to_string(),
+            event_id: self.event.to_string(),
+            attempt: self.attempt,
+            endpoint_version: self.endpoint_version,
+            repeated: self.repeated,
+            event: self.body.as_ref().map(|body| BodyWire {
+                event: body.event_type.to_string(),
+                timestamp: body.timestamp.millis(),
+                version: body.version.clone(),
+                data: body.data.clone(),
+            }),
+        };
+        serde_json::to_string(&wire).unwrap_or_default()
+    }
+
+    /// # Errors
+    /// When the body is not one of ours.
+    pub fn read(body: &str) -> Result<Self, Malformed> {
+        let wire: DeliveryWire = serde_json::from_str(body).map_err(Malformed::Json)?;
+        let bad = |field: &str| Malformed::Fields(vec![FieldError::new(field, "format", "is not one of ours")]);
+        if wire.attempt == 0 {
+            return Err(bad("attempt"));
+        }
+        let body = wire.event.map(|body| {
+            Some(EventBody {
+                event_type: domain::event_type::EventType::parse(&body.event)?,
+                timestamp: Timestamp::from_millis(body.timestamp),
+                version: body.version,
+                data: body.data,
+            })
+        });
+        Ok(Self {
+            network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
+            delivery: DeliveryId::parse(&wire.delivery_id).ok_or_else(|| bad("deliveryId"))?,
+            event: EventId::parse(&wire.event_id).ok_or_else(|| bad("eventId"))?,
+            attempt: wire.attempt,
+            endpoint_version: wire.endpoint_version,
+            repeated: wire.repeated,
+            body: match body {
+                None => None,
+                Some(None) => return Err(bad("event")),
+                Some(body) => body,
+            },
+        })
+    }
+
+    /// The event as the receiver is told it, when it rode along.
+    #[must_use]
+    pub fn riding_event(&self) -> Option<Event> {
+        let body = self.body.as_ref()?;
+        Some(Event {
+            id: self.event.clone(),
+            network: self.network.clone(),
+            event_type: body.event_type.clone(),
+            data: body.data.clone(),
+            timestamp: body.timestamp,
+            version: body.version.clone(),
+            accepted: self.delivery.accepted(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::id::EndpointId;
+    use proptest::prelude::*;
+
+    const AT: Timestamp = Timestamp::EPOCH;
+
+    #[test]
+    fn an_event_sent_straight_to_the_queue_is_read_or_refused_with_the_reason() {
+        let event = read_event(r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#, AT, "m-1").unwrap();
+        let again = read_event(r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#, AT, "m-1").unwrap();
+        assert_eq!(event.id, again.id, "no id: derived from the message");
+        assert_eq!(event.timestamp, AT);
+        for (body, expected) in [
+            ("garbage", "not the JSON"),
+            ("{}", "missing field `networkId`"),
+            (r#"{"networkId":"demo","event":"a.b","data":{},"extra":1}"#, "unknown field `extra`"),
+            (r#"{"networkId":"DEMO!","event":"a.b","data":{}}"#, "networkId: must be"),
+            (r#"{"networkId":"demo","event":"a b","data":[]}"#, "data: must be a JSON object"),
+            (r#"{"networkId":"demo","event":"a.b","data":{}"#, "EOF"),
+        ] {
+            let error = read_event(body, AT, "m-1").unwrap_err();
+            let text = format!("{error}");
+            assert!(text.contains(expected), "{body}: {text}");
+        }
+        let huge = format!(r#"{{"networkId":"demo","event":"a.b","data":{{"x":"{}"}}}}"#, "y".repeat(300_000));
+        assert!(read_event(&huge, AT, "m-1").unwrap_err().to_string().contains("262144"));
+    }
+
+    proptest! {
+        #[test]
+        fn messages_come_back_as_they_were_sent(
+            owner: [u8; 16], millis in 0_u64..(1 << 47), attempt in 1_u32..9, version: u64, repeated: bool, rides: bool, text in ".{0,40}"
+        ) {
+            let event = EventId::parse("evt_1").unwrap();
+            let accepted = Timestamp::from_millis(millis);
+            let data = RawValue::from_string(serde_json::json!({ "t": text }).to_string()).unwrap();
+            let sent = DeliveryMessage {
+                network: NetworkId::parse("demo").unwrap(),
+                delivery: DeliveryId::of(EndpointId::from_bytes(owner), accepted, &event),
+                event,
+                attempt,
+                endpoint_version: version,
+                repeated,
+                body: rides.then(|| EventBody {
+                    event_type: domain::event_type::EventType::parse("a.b").unwrap(),
+                    timestamp: accepted,
+                    version: "1".to_owned(),
+                    data: data.clone(),
+                }),
+            };
+            let read = DeliveryMessage::read(&sent.write()).unwrap();
+            prop_assert_eq!(read.write(), sent.write());
+            prop_assert_eq!(read.riding_event().map(|e| e.data.get().to_owned()), rides.then(|| data.get().to_owned()));
+        }
+
+        #[test]
+        fn no_body_makes_the_parsers_panic(body in ".{0,200}") {
+            let _ = read_event(&body, AT, "m");
+            let _ = DeliveryMessage::read(&body);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::api_key::{Access, Grant, Key, KeyHash};
+use domain::id::NetworkId;
+use domain::time::Timestamp;
+
+use crate::item::{Item, Reader, b, n, s};
+use crate::{Error, Store, key};
+
+/// The item that records `grant` for `key`. Public so that an operator's tool can print it.
+#[must_use]
+pub fn api_key_item(api_key: &Key, grant: &Grant) -> HashMap<String, AttributeValue> {
+    let mut item: Item = [
+        ("network", s(grant.network.as_str())),
+        ("access", s(grant.access.to_text())),
+        ("hash", b(grant.hash.bytes().to_vec())),
+    ]
+    .into_iter()
+    .chain(key::Key::api_key(api_key.id()).attributes())
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    if let Some(at) = grant.expires {
+        item.insert("expiresAt".to_owned(), n(at.millis()));
+    }
+    item
+}
+
+impl Store {
+    /// Records a key; an existing record of the same id is replaced.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn put_api_key(&self, key: &Key, grant: &Grant) -> Result<(), Error> {
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(api_key_item(key, grant)))
+            .send()
+            .await
+            .map_err(Error::call("recording an API key"))?;
+        Ok(())
+    }
+
+    /// The record of the key named `id`.
+    ///
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn grant(&self, id: &str) -> Result<Option<Grant>, Error> {
+        const OPERATION: &str = "looking up an API key";
+        let [pk, sk] = key::Key::api_key(id).attributes();
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .send()
+            .await
+            .map_err(Error::call(OPERATION))?;
+        found.item().map(|item| read(&Reader::new(item, OPERATION))).transpose()
+    }
+}
+
+fn read(item: &Reader<'_>) -> Result<Grant, Error> {
+    let hash = item.item.get("hash").and_then(|value| value.as_b().ok());
+    let hash = hash.and_then(|blob| <[u8; 32]>::try_from(blob.as_ref()).ok()).ok_or(item.bad("hash"))?;
+    Ok(Grant {
+        network: item.parsed("network", NetworkId::parse)?,
+        access: item.parsed("access", Access::parse)?,
+        hash: KeyHash::from_bytes(hash),
+        expires: item.maybe_number("expiresAt").map(Timestamp::from_millis),
+    })
+}

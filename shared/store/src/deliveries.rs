@@ -1,0 +1,234 @@
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use domain::attempt::{Attempt, Outcome};
+use domain::delivery::State;
+use domain::event::Event;
+use domain::event_type::EventType;
+use domain::id::{DeliveryId, EventId, NetworkId};
+use domain::time::Timestamp;
+
+use crate::due::due_shard;
+use crate::item::{Item, Reader, expires, n, s};
+use crate::key::{Key, parse_delivery};
+use crate::{Error, Store};
+
+/// A delivery as recorded, attempts oldest first.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    pub network: NetworkId,
+    pub id: DeliveryId,
+    pub event: EventId,
+    pub event_type: EventType,
+    pub state: State,
+    pub attempts: Vec<Attempt>,
+}
+
+/// The right to make one attempt, asked for when a message looks like it was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    Granted,
+    /// The attempt was made and recorded already, or the delivery is settled.
+    Settled,
+    /// Another holder of the same message may be making it right now.
+    InProgress,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    Now,
+    /// Another attempt with this number was recorded first.
+    Stale,
+}
+
+/// A finished attempt and what it makes of its delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished<'a> {
+    pub attempt: &'a Attempt,
+    pub state: State,
+    /// When the sweep must act if nobody else has; for pending deliveries only.
+    pub due: Option<Timestamp>,
+}
+
+impl Store {
+    /// Records that one delivery is owed. `false` when that was recorded before.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn owe(&self, event: &Event, id: DeliveryId) -> Result<bool, Error> {
+        let [pk, sk] = Key::delivery(&event.network, id).attributes();
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(pk.0, pk.1)
+            .item(sk.0, sk.1)
+            .item("eventId", s(event.id.as_str()))
+            .item("eventType", s(event.event_type.as_str()))
+            .item("state", s(State::Pending { next_attempt: None }.word()))
+            .item("attempts", n(0))
+            .item("expires", expires(event.accepted))
+            // The race: two receives of one event message. The later must not undo an attempt
+            // that was already recorded.
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::call("recording a delivery")(error)),
+            },
+        }
+    }
+
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn delivery(&self, network: &NetworkId, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+        let item = self.get(&Key::delivery(network, id), OPERATION).await?;
+        item.map(|item| read(&item)).transpose()
+    }
+
+    /// Asks for the right to make attempt `number` until `until`.
+    ///
+    /// Not needed for correctness: [`record`](Self::record) fences. It only saves a duplicate call
+    /// when a message is received twice at the same time.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn claim(&self, network: &NetworkId, id: DeliveryId, number: u32, now: Timestamp, until: Timestamp) -> Result<Claim, Error> {
+        const OPERATION: &str = "claiming an attempt";
+        let [pk, sk] = Key::delivery(network, id).attributes();
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .update_expression("SET claimedUntil = :until")
+            .condition_expression("attempts = :before AND #state = :pending AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":before", n(number.saturating_sub(1)))
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":now", n(now.millis()))
+            .expression_attribute_values(":until", n(until.millis()))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let error = match sent {
+            Ok(_) => return Ok(Claim::Granted),
+            Err(error) => error,
+        };
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+            return Err(Error::call(OPERATION)(error));
+        };
+        // No record at all: its retention has passed, so nothing is owed any more.
+        let Some(item) = failed.item() else {
+            return Ok(Claim::Settled);
+        };
+        let item = Reader::new(item, OPERATION);
+        let waiting = item.text("state")? == "pending" && item.small("attempts")? == number.saturating_sub(1);
+        Ok(if waiting { Claim::InProgress } else { Claim::Settled })
+    }
+
+    /// Records a finished attempt and the state it leads to, in one write.
+    ///
+    /// # Errors
+    /// When the table does not answer; the result may or may not be recorded then.
+    pub async fn record(&self, network: &NetworkId, id: DeliveryId, finished: Finished<'_>) -> Result<Recorded, Error> {
+        let [pk, sk] = Key::delivery(network, id).attributes();
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            // The fence: attempt n is recorded only on top of n - 1, so of two copies of one
+            // attempt the second changes nothing.
+            .condition_expression("attempts = :before AND #state = :pending")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#log", "log")
+            .expression_attribute_values(":before", n(finished.attempt.number.saturating_sub(1)))
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":state", s(finished.state.word()))
+            .expression_attribute_values(":number", n(finished.attempt.number))
+            .expression_attribute_values(":entry", AttributeValue::L(vec![write_attempt(finished.attempt)]))
+            .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
+        let mut set = "SET #state = :state, attempts = :number, #log = list_append(if_not_exists(#log, :none), :entry)".to_owned();
+        let mut remove = " REMOVE claimedUntil".to_owned();
+        if let (State::Pending { next_attempt: Some(next) }, Some(due)) = (finished.state, finished.due) {
+            set.push_str(", nextAt = :next, dueAt = :due, dueShard = :shard");
+            call = call
+                .expression_attribute_values(":next", n(next.millis()))
+                .expression_attribute_values(":due", n(due.millis()))
+                .expression_attribute_values(":shard", s(due_shard(id)));
+        } else {
+            remove.push_str(", nextAt, dueAt, dueShard");
+        }
+        match call.update_expression(set + &remove).send().await {
+            Ok(_) => Ok(Recorded::Now),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Recorded::Stale),
+                _ => Err(Error::call("recording an attempt")(error)),
+            },
+        }
+    }
+}
+
+pub(crate) const OPERATION: &str = "reading a delivery";
+
+pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
+    let reader = Reader::new(item, OPERATION);
+    let (network, id) = parse_delivery(reader.text("pk")?, reader.text("sk")?).ok_or(reader.bad("pk"))?;
+    let log = item.get("log").and_then(|value| value.as_l().ok());
+    let attempts = log.into_iter().flatten().map(read_attempt).collect::<Result<_, _>>()?;
+    let state = match reader.text("state")? {
+        "pending" => State::Pending { next_attempt: reader.maybe_number("nextAt").map(Timestamp::from_millis) },
+        "delivered" => State::Delivered,
+        "dead" => State::Dead,
+        _ => return Err(reader.bad("state")),
+    };
+    Ok(Delivery {
+        network,
+        id,
+        event: reader.parsed("eventId", EventId::parse)?,
+        event_type: reader.parsed("eventType", EventType::parse)?,
+        state,
+        attempts,
+    })
+}
+
+/// Attempts are a list inside the delivery, so their names are short. What an accepted attempt
+/// means is the same for all of them and is not stored.
+fn write_attempt(attempt: &Attempt) -> AttributeValue {
+    let mut entry: Item = [("n", n(attempt.number)), ("at", n(attempt.at.millis())), ("ms", n(attempt.duration_ms))]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect();
+    let mut text = |name: &str, value: &str| entry.insert(name.to_owned(), s(value));
+    text("why", &attempt.reason);
+    text("say", &attempt.explanation);
+    if let Some(response) = &attempt.response {
+        text("got", response);
+    }
+    if let Some(status) = attempt.status {
+        entry.insert("status".to_owned(), n(status));
+    }
+    entry.insert("ok".to_owned(), AttributeValue::Bool(attempt.outcome == Outcome::Succeeded));
+    AttributeValue::M(entry)
+}
+
+fn read_attempt(value: &AttributeValue) -> Result<Attempt, Error> {
+    let entry = value.as_m().map_err(|_| Error::Item { operation: OPERATION, what: "log" })?;
+    let entry = Reader::new(entry, OPERATION);
+    Ok(Attempt {
+        number: entry.small("n")?,
+        at: entry.time("at")?,
+        duration_ms: entry.small("ms")?,
+        outcome: if entry.flag("ok")? { Outcome::Succeeded } else { Outcome::Failed },
+        status: entry.maybe_number("status").and_then(|status| u16::try_from(status).ok()),
+        reason: entry.text("why")?.to_owned(),
+        explanation: entry.text("say")?.to_owned(),
+        response: entry.maybe_text("got").map(str::to_owned),
+    })
+}

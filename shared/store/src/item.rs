@@ -1,0 +1,78 @@
+//! Reading and writing attributes, so that no other module spells out the SDK's types.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::primitives::Blob;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::time::Timestamp;
+
+use crate::{Error, RETENTION};
+
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn n(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+pub(crate) fn b(bytes: impl Into<Vec<u8>>) -> AttributeValue {
+    AttributeValue::B(Blob::new(bytes))
+}
+
+/// The value of the TTL attribute `expires`.
+pub(crate) fn expires(from: Timestamp) -> AttributeValue {
+    n(from.after(RETENTION).seconds())
+}
+
+/// An item being read; remembers for whom, so errors name the question.
+pub(crate) struct Reader<'a> {
+    pub(crate) item: &'a Item,
+    pub(crate) operation: &'static str,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(item: &'a Item, operation: &'static str) -> Self {
+        Self { item, operation }
+    }
+
+    pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, Error> {
+        self.maybe_text(name).ok_or(self.bad(name))
+    }
+
+    pub(crate) fn maybe_text(&self, name: &str) -> Option<&'a str> {
+        self.item.get(name)?.as_s().ok().map(String::as_str)
+    }
+
+    pub(crate) fn number(&self, name: &'static str) -> Result<u64, Error> {
+        self.maybe_number(name).ok_or(self.bad(name))
+    }
+
+    pub(crate) fn maybe_number(&self, name: &str) -> Option<u64> {
+        self.item.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    pub(crate) fn small(&self, name: &'static str) -> Result<u32, Error> {
+        u32::try_from(self.number(name)?).map_err(|_| self.bad(name))
+    }
+
+    pub(crate) fn time(&self, name: &'static str) -> Result<Timestamp, Error> {
+        self.number(name).map(Timestamp::from_millis)
+    }
+
+    pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Error> {
+        let value = self.item.get(name).and_then(|value| value.as_bool().ok().copied());
+        value.ok_or(self.bad(name))
+    }
+
+    /// A parsed text attribute.
+    pub(crate) fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+        parse(self.text(name)?).ok_or(self.bad(name))
+    }
+
+    pub(crate) fn bad(&self, what: &'static str) -> Error {
+        Error::Item { operation: self.operation, what }
+    }
+}

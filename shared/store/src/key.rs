@@ -1,0 +1,89 @@
+//! Every key of the table is formed here.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::{DeliveryId, EndpointId, EventId, NetworkId};
+
+use crate::item::s;
+
+/// Deliveries of one endpoint are spread over this many partitions: a partition takes 1,000 write
+/// units a second, so one endpoint can receive about 2,000 webhooks a second. Never change it: it
+/// is part of every stored key.
+pub(crate) const DELIVERY_SHARDS: u8 = 4;
+
+pub(crate) struct Key {
+    pub(crate) pk: String,
+    pub(crate) sk: String,
+}
+
+impl Key {
+    pub(crate) fn api_key(id: &str) -> Self {
+        Self { pk: format!("KEY#{id}"), sk: "KEY".to_owned() }
+    }
+
+    pub(crate) fn network(network: &NetworkId) -> Self {
+        Self { pk: format!("N#{network}"), sk: "META".to_owned() }
+    }
+
+    pub(crate) fn endpoint(network: &NetworkId, id: EndpointId) -> Self {
+        Self { pk: format!("N#{network}"), sk: format!("EP#{id}") }
+    }
+
+    pub(crate) fn idempotency(network: &NetworkId, key_hash: &str) -> Self {
+        Self { pk: format!("I#{network}"), sk: key_hash.to_owned() }
+    }
+
+    pub(crate) fn event(network: &NetworkId, id: &EventId) -> Self {
+        Self { pk: format!("E#{network}#{id}"), sk: "E".to_owned() }
+    }
+
+    pub(crate) fn event_body(network: &NetworkId, id: &EventId, message_id: &str) -> Self {
+        Self { pk: format!("E#{network}#{id}"), sk: format!("B#{message_id}") }
+    }
+
+    pub(crate) fn delivery(network: &NetworkId, id: DeliveryId) -> Self {
+        let shard = id.shard(DELIVERY_SHARDS);
+        Self { pk: delivery_partition(network, id.endpoint(), shard), sk: id.order() }
+    }
+
+    pub(crate) fn quarantine(network: Option<&NetworkId>, at: u64, message_id: &str) -> Self {
+        Self { pk: quarantine_partition(network), sk: format!("{at:013}#{message_id}") }
+    }
+
+    pub(crate) fn attributes(&self) -> [(&'static str, AttributeValue); 2] {
+        [("pk", s(&self.pk)), ("sk", s(&self.sk))]
+    }
+}
+
+pub(crate) fn delivery_partition(network: &NetworkId, endpoint: EndpointId, shard: u8) -> String {
+    format!("D#{network}#{endpoint}#{shard}")
+}
+
+/// `_` is no network's name, so messages of nobody have a place of their own.
+pub(crate) fn quarantine_partition(network: Option<&NetworkId>) -> String {
+    network.map_or_else(|| "Q#_".to_owned(), |network| format!("Q#{network}"))
+}
+
+/// Reads a delivery's identity off its key.
+pub(crate) fn parse_delivery(pk: &str, sk: &str) -> Option<(NetworkId, DeliveryId)> {
+    let mut parts = pk.strip_prefix("D#")?.split('#');
+    let network = NetworkId::parse(parts.next()?)?;
+    let endpoint = EndpointId::parse(parts.next()?)?;
+    Some((network, DeliveryId::from_parts(endpoint, sk)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::time::Timestamp;
+
+    #[test]
+    fn a_delivery_is_found_from_its_id_and_known_by_its_key() {
+        let network = NetworkId::parse("demo").unwrap();
+        for event in ["a", "b", "c", "d", "e", "f"] {
+            let event = EventId::parse(event).unwrap();
+            let id = DeliveryId::of(EndpointId::from_bytes([9; 16]), Timestamp::from_millis(77), &event);
+            let key = Key::delivery(&network, id);
+            assert_eq!(parse_delivery(&key.pk, &key.sk), Some((network.clone(), id)));
+        }
+    }
+}

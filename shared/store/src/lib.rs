@@ -1,0 +1,44 @@
+#![doc = include_str!("../README.md")]
+
+mod api_keys;
+mod deliveries;
+mod due;
+mod endpoints;
+mod error;
+mod events;
+mod item;
+mod key;
+mod listing;
+mod packed;
+mod quarantine;
+
+pub use api_keys::api_key_item;
+pub use deliveries::{Claim, Delivery, Finished, Recorded};
+pub use due::{DUE_SHARDS, Due};
+pub use endpoints::{Created, Idempotency};
+pub use error::Error;
+pub use events::{StoredEvent, Taken};
+pub use listing::{DeliveryPage, StateFilter};
+pub use quarantine::Quarantined;
+
+use std::time::Duration;
+
+use aws_sdk_dynamodb::Client;
+
+/// How long events, deliveries and quarantine records are kept.
+/// Source: the longest of the field's public retention periods (Stripe, Hook0): 30 days.
+pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// The table. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+impl Store {
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+}

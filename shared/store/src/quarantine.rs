@@ -1,0 +1,82 @@
+use domain::id::NetworkId;
+use domain::time::Timestamp;
+
+use crate::item::{Reader, expires, n, s};
+use crate::key::{Key, quarantine_partition};
+use crate::packed::{pack_text, unpack_text};
+use crate::{Error, Store};
+
+/// A message that could not be worked on, kept whole so that nothing handed to us is lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quarantined {
+    /// `None` when the message does not say whose it is.
+    pub network: Option<NetworkId>,
+    /// The queue it came from: `events` or `webhooks`.
+    pub queue: String,
+    pub message_id: String,
+    pub reason: String,
+    pub at: Timestamp,
+    pub body: String,
+}
+
+impl Store {
+    /// Keeps a message; the same message again replaces its record.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn quarantine(&self, message: &Quarantined) -> Result<(), Error> {
+        let [pk, sk] = Key::quarantine(message.network.as_ref(), message.at.millis(), &message.message_id).attributes();
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .item(pk.0, pk.1)
+            .item(sk.0, sk.1)
+            .item("queue", s(&message.queue))
+            .item("messageId", s(&message.message_id))
+            .item("reason", s(&message.reason))
+            .item("at", n(message.at.millis()))
+            .item("body", pack_text(truncated(&message.body)))
+            .item("expires", expires(message.at))
+            .send()
+            .await
+            .map_err(Error::call("quarantining a message"))?;
+        Ok(())
+    }
+
+    /// The newest quarantined messages of a network (`None`: of nobody), at most `limit`.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn list_quarantined(&self, network: Option<&NetworkId>, limit: u16) -> Result<Vec<Quarantined>, Error> {
+        const OPERATION: &str = "listing quarantined messages";
+        let page = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(quarantine_partition(network)))
+            .scan_index_forward(false)
+            .limit(i32::from(limit))
+            .send()
+            .await
+            .map_err(Error::call(OPERATION))?;
+        let read = |item| {
+            let item = Reader::new(item, OPERATION);
+            Ok(Quarantined {
+                network: network.cloned(),
+                queue: item.text("queue")?.to_owned(),
+                message_id: item.text("messageId")?.to_owned(),
+                reason: item.text("reason")?.to_owned(),
+                at: item.time("at")?,
+                body: item.item.get("body").and_then(unpack_text).ok_or(item.bad("body"))?,
+            })
+        };
+        page.items().iter().map(read).collect()
+    }
+}
+
+/// An SQS message may hold 1 MiB, an item 400 KB. What we accept is at most 256 KiB, so only
+/// foreign noise is ever cut.
+fn truncated(body: &str) -> &str {
+    body.get(..body.floor_char_boundary(350 * 1024)).unwrap_or_default()
+}

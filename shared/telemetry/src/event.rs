@@ -1,0 +1,71 @@
+//! Every observable event. Field names are the log's and the metrics' names.
+
+use serde::Serialize;
+
+use crate::{Event, Level, Unit};
+
+macro_rules! events {
+    ($(
+        $(#[$doc:meta])*
+        $level:ident $name:ident { $($field:ident : $type:ty),* $(,)? }
+        $(metrics { $($metric:ident : $unit:ident),* })?
+        $(by { $($dimension:ident),* })?;
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Serialize)]
+        pub struct $name { $(pub $field: $type),* }
+
+        impl Event for $name {
+            const NAME: &'static str = stringify!($name);
+            const LEVEL: Level = Level::$level;
+            $(const METRICS: &'static [(&'static str, Unit)] = &[$((stringify!($metric), Unit::$unit)),*];)?
+            $(const DIMENSIONS: &'static [&'static str] = &[$(stringify!($dimension)),*];)?
+        }
+    )*};
+}
+
+events! {
+    /// An API call was answered.
+    Info RequestAnswered { operation: &'static str, status: u16, problem: Option<&'static str>, duration_ms: u64 }
+        metrics { duration_ms: Milliseconds } by { operation };
+
+    /// An API call failed for a reason of ours; the caller saw only `internal`.
+    Error RequestFailed { operation: &'static str, error: String };
+
+    /// A key was refused.
+    Info KeyRefused { reason: &'static str, key_id: Option<String>, keys_refused: u32 }
+        metrics { keys_refused: Count };
+
+    /// A batch of events was fanned out.
+    Info BatchFannedOut { events: u32, duplicates: u32, deliveries: u32, duration_ms: u64 }
+        metrics { events: Count, duplicates: Count, deliveries: Count };
+
+    /// A second, different message carried the id of an event already taken.
+    Info DuplicateEventDropped { network: String, event_id: String };
+
+    /// A batch of deliveries was attempted. `stale` were already settled by another attempt.
+    Info BatchDispatched { delivered: u32, retried: u32, dead: u32, stale: u32, duration_ms: u64 }
+        metrics { delivered: Count, retried: Count, dead: Count, stale: Count };
+
+    /// An attempt failed and another will follow.
+    Info AttemptFailed { network: String, delivery_id: String, attempt: u32, reason: String, retry_in_ms: u64 };
+
+    /// The last attempt failed: a dead letter.
+    Warn DeliveryDied { network: String, delivery_id: String, attempts: u32, reason: String };
+
+    /// An attempt was made and its result could not be written; it may be made again.
+    Warn ResultLost { network: String, delivery_id: String, attempt: u32, results_lost: u32 }
+        metrics { results_lost: Count };
+
+    /// A message that can never succeed became a visible record.
+    Error MessageQuarantined { queue: &'static str, message_id: String, reason: String, quarantined: u32 }
+        metrics { quarantined: Count };
+
+    /// One record of a batch failed and will be received again.
+    Warn RecordFailed { queue: &'static str, message_id: String, error: String, records_failed: u32 }
+        metrics { records_failed: Count } by { queue };
+
+    /// The sweep put due deliveries back on the queue.
+    Info SweepFinished { enqueued: u32, gone: u32, duration_ms: u64 }
+        metrics { enqueued: Count };
+}

@@ -1,0 +1,213 @@
+#![doc = include_str!("../README.md")]
+
+mod cache;
+mod ring;
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use domain::endpoint::SecretRef;
+use domain::id::{EndpointId, NetworkId};
+use domain::signing::Secret;
+use domain::time::Timestamp;
+use runtime::Random;
+use zeroize::Zeroizing;
+
+use crate::cache::Cache;
+use crate::ring::Ring;
+
+/// How often a writer begins again after losing to another. Ten writers at once need ten rounds.
+const MAX_ROUNDS: u32 = 40;
+
+/// The rings of every network. Cheap to share behind a reference; keep one per process.
+#[derive(Debug)]
+pub struct Vault {
+    client: Client,
+    prefix: String,
+    random: Random,
+    cache: Cache,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{operation} key ring {name} was not answered by Secrets Manager")]
+    Call {
+        operation: &'static str,
+        name: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("key ring {name} holds something that is not a key ring")]
+    Unreadable { name: String },
+    #[error("key ring {name} has no secret of generation {generation} for {endpoint}")]
+    Missing { name: String, endpoint: EndpointId, generation: u64 },
+    #[error("key ring {name} is being changed by too many writers at once")]
+    Contended { name: String },
+}
+
+impl Vault {
+    #[must_use]
+    pub fn new(client: Client, prefix: impl Into<String>, random: Random) -> Self {
+        Self { client, prefix: prefix.into(), random, cache: Cache::default() }
+    }
+
+    /// The live secrets of an endpoint, newest first. No call while the cache is fresh enough.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer or has no such secret.
+    pub async fn secrets(&self, network: &NetworkId, at: SecretRef, endpoint: EndpointId, now: Timestamp) -> Result<Vec<Secret>, Error> {
+        let name = self.name(network, at.ring);
+        // One reader at a time per miss: a batch that meets a cold ring makes one call, not ten.
+        let found = self.cache.find_or(&name, now, |ring| ring.find(endpoint, at.generation), || self.read(&name)).await?;
+        found.ok_or(Error::Missing { name, endpoint, generation: at.generation })
+    }
+
+    /// Stores a new endpoint's secret and tells where.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer.
+    pub async fn add(&self, network: &NetworkId, endpoint: EndpointId, secret: &Secret) -> Result<SecretRef, Error> {
+        let mut ring = 0;
+        loop {
+            let at = SecretRef { ring, generation: 1 };
+            match self.change(network, ring, |ring| ring.put(endpoint, at.generation, secret)).await? {
+                Changed::Done => return Ok(at),
+                Changed::Full => ring += 1,
+            }
+        }
+    }
+
+    /// Forgets an endpoint's secrets.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer.
+    pub async fn remove(&self, network: &NetworkId, at: SecretRef, endpoint: EndpointId) -> Result<(), Error> {
+        self.change(network, at.ring, |ring| ring.remove(endpoint)).await.map(|_| ())
+    }
+
+    async fn change(&self, network: &NetworkId, number: u32, edit: impl Fn(&mut Ring)) -> Result<Changed, Error> {
+        let name = self.name(network, number);
+        for round in 0..MAX_ROUNDS {
+            let read = self.read_version(&name).await?;
+            let mut ring = read.as_ref().map(|(ring, _)| ring.clone()).unwrap_or_default();
+            edit(&mut ring);
+            let text = ring.to_text();
+            if text.len() > ring::MAX_BYTES {
+                return Ok(Changed::Full);
+            }
+            let written = match read {
+                None => self.create(&name, text).await?,
+                Some((_, version)) => self.swap(&name, &version, text).await?,
+            };
+            match written {
+                Written::Done => return Ok(Changed::Done),
+                Written::NoRoom => return Ok(Changed::Full),
+                // A little randomness, so that writers that met once do not meet again.
+                Written::Lost => {
+                    let pause = self.random.fraction() * f64::from(round.min(10)) * 0.01;
+                    tokio::time::sleep(std::time::Duration::from_secs_f64(pause)).await;
+                }
+            }
+        }
+        Err(Error::Contended { name })
+    }
+
+    async fn create(&self, name: &str, text: Zeroizing<String>) -> Result<Written, Error> {
+        let sent = self
+            .client
+            .create_secret()
+            .name(name)
+            .description("Fanfare webhook signing secrets")
+            .client_request_token(self.token())
+            .secret_string(text.as_str())
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Written::Done),
+            Err(error) if matches!(error.as_service_error(), Some(CreateSecretError::ResourceExistsException(_))) => Ok(Written::Lost),
+            Err(error) => Err(call("creating", name, error)),
+        }
+    }
+
+    async fn swap(&self, name: &str, current: &str, text: Zeroizing<String>) -> Result<Written, Error> {
+        let staged = self
+            .client
+            .put_secret_value()
+            .secret_id(name)
+            .client_request_token(self.token())
+            .secret_string(text.as_str())
+            .version_stages("AWSPENDING")
+            .send()
+            .await;
+        let version = match staged {
+            Ok(staged) => staged.version_id.unwrap_or_default(),
+            // Secrets Manager keeps about 100 versions a day: begin the next ring.
+            Err(error) if error.code() == Some("LimitExceededException") => return Ok(Written::NoRoom),
+            Err(error) => return Err(call("staging", name, error)),
+        };
+        let moved = self
+            .client
+            .update_secret_version_stage()
+            .secret_id(name)
+            .version_stage("AWSCURRENT")
+            // The race: this is refused unless the version we read is still the current one.
+            .remove_from_version_id(current)
+            .move_to_version_id(version)
+            .send()
+            .await;
+        match moved {
+            Ok(_) => Ok(Written::Done),
+            Err(error) if error.code() == Some("InvalidParameterException") => Ok(Written::Lost),
+            Err(error) => Err(call("publishing", name, error)),
+        }
+    }
+
+    async fn read(&self, name: &str) -> Result<Ring, Error> {
+        Ok(self.read_version(name).await?.map(|(ring, _)| ring).unwrap_or_default())
+    }
+
+    async fn read_version(&self, name: &str) -> Result<Option<(Ring, String)>, Error> {
+        let found = match self.client.get_secret_value().secret_id(name).send().await {
+            Ok(found) => found,
+            Err(error) if matches!(error.as_service_error(), Some(GetSecretValueError::ResourceNotFoundException(_))) => return Ok(None),
+            Err(error) => return Err(call("reading", name, error)),
+        };
+        let text = Zeroizing::new(found.secret_string.unwrap_or_default());
+        let ring = Ring::from_text(&text).ok_or_else(|| Error::Unreadable { name: name.to_owned() })?;
+        Ok(Some((ring, found.version_id.unwrap_or_default())))
+    }
+
+    fn name(&self, network: &NetworkId, ring: u32) -> String {
+        format!("{}webhooks/{network}/{ring}", self.prefix)
+    }
+
+    /// Secrets Manager wants 32 to 64 characters.
+    fn token(&self) -> String {
+        domain::base32::encode(&self.random.bytes::<32>())
+    }
+}
+
+enum Changed {
+    Done,
+    Full,
+}
+
+enum Written {
+    Done,
+    /// Another writer was first.
+    Lost,
+    NoRoom,
+}
+
+fn call<E: std::error::Error + Send + Sync + 'static>(operation: &'static str, name: &str, error: SdkError<E>) -> Error {
+    // The service's own error never repeats the secret; the SDK's outer error may hold the raw
+    // request, so it is not kept.
+    let source: Box<dyn std::error::Error + Send + Sync> = match error {
+        SdkError::ServiceError(context) => Box::new(context.into_err()),
+        SdkError::TimeoutError(_) => "no answer in time".into(),
+        SdkError::DispatchFailure(_) => "no connection".into(),
+        SdkError::ConstructionFailure(_) | SdkError::ResponseError(_) | _ => "no usable answer".into(),
+    };
+    Error::Call { operation, name: name.to_owned(), source }
+}

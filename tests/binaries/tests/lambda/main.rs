@@ -1,0 +1,16 @@
+//! Each function's binary, run as Lambda runs it. See the README.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of it is test code"
+)]
+
+mod functions;
+mod receiver;
+mod runtime_api;
+mod sandbox;
+mod starts;
+mod world;

@@ -1,0 +1,229 @@
+//! The AWS account of one test: embedded services on loopback, with what `template.yaml` describes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use aws_local::{Embedded, Location, Service};
+use bytes::Bytes;
+use contract::template::{Template, referenced};
+use domain::api_key::{Access, Grant, Key, Role};
+use domain::id::NetworkId;
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use runtime::{Aws, Clock};
+use serde_json::{Value, json};
+use store::Store;
+use tokio::net::TcpListener;
+
+use crate::sandbox::Sandbox;
+
+pub(crate) struct World {
+    template: Template,
+    services: Embedded,
+    endpoint: String,
+    queues: BTreeMap<String, String>,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let clock = Clock::system();
+        let services =
+            Embedded::open(Location::Memory, Arc::new(move || clock.now().millis())).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = services.clone();
+        tokio::spawn(async move { served.serve(listener, std::future::pending::<()>()).await });
+        let mut world = Self {
+            template: Template::load(),
+            services,
+            endpoint,
+            queues: BTreeMap::new(),
+        };
+        world.create_table().await;
+        world.create_queues().await;
+        world
+    }
+
+    async fn create_table(&self) {
+        let table = self.template.properties("Table");
+        let create = json!({
+            "TableName": "Table",
+            "BillingMode": table["BillingMode"],
+            "AttributeDefinitions": table["AttributeDefinitions"],
+            "KeySchema": table["KeySchema"],
+            "GlobalSecondaryIndexes": table["GlobalSecondaryIndexes"],
+        });
+        self.aws("DynamoDB_20120810.CreateTable", &create).await;
+    }
+
+    async fn create_queues(&mut self) {
+        let names: Vec<String> = self
+            .template
+            .resources("AWS::SQS::Queue")
+            .iter()
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        for name in names {
+            let created = self
+                .aws("AmazonSQS.CreateQueue", &json!({ "QueueName": name }))
+                .await;
+            self.queues
+                .insert(name, created["QueueUrl"].as_str().unwrap().to_owned());
+        }
+    }
+
+    /// A key that may do everything in the network `demo`.
+    pub(crate) async fn key(&self) -> String {
+        let access = Access::Role(Role::SuperAdmin);
+        let key = Key::generate(&access, [7; 10], [9; 32]);
+        let network = NetworkId::parse("demo").unwrap();
+        let grant = Grant {
+            network,
+            access,
+            hash: key.hash(),
+            expires: None,
+        };
+        let store = Store::new(Aws::over(self.services.http_client()).dynamodb(), "Table");
+        store.put_api_key(&key, &grant).await.unwrap();
+        key.expose().to_owned()
+    }
+
+    pub(crate) fn functions(&self) -> Vec<&'static str> {
+        // The names live as long as the tests do: a handful, leaked once per test.
+        self.template
+            .functions()
+            .iter()
+            .map(|function| &*function.id.to_owned().leak())
+            .collect()
+    }
+
+    /// A function with the variables the template gives it, and with receivers on loopback allowed.
+    pub(crate) async fn start(&self, function: &'static str) -> Sandbox {
+        let mut variables = self.variables(function);
+        if variables.contains_key("SECRET_PREFIX") {
+            variables.insert("LOCAL_RECEIVERS".to_owned(), "true".to_owned());
+        }
+        variables.insert("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone());
+        Sandbox::start(function, &variables).await
+    }
+
+    /// The template's variables of a function, resolved as CloudFormation would.
+    pub(crate) fn variables(&self, function: &str) -> BTreeMap<String, String> {
+        let variables = self.template.function(function).variables().iter();
+        variables
+            .map(|(name, value)| (name.clone(), self.resolve(value)))
+            .collect()
+    }
+
+    fn resolve(&self, value: &Value) -> String {
+        if let Some(text) = value["Fn::Sub"].as_str() {
+            return text.replace("${AWS::StackName}", "test");
+        }
+        let name = referenced(value).unwrap();
+        self.queues
+            .get(name)
+            .cloned()
+            .unwrap_or_else(|| name.to_owned())
+    }
+
+    pub(crate) async fn send(&self, queue: &str, body: &str) {
+        let message = json!({ "QueueUrl": self.queues[queue], "MessageBody": body, "MessageGroupId": "demo" });
+        self.aws("AmazonSQS.SendMessage", &message).await;
+    }
+
+    /// Everything visible in a queue, as the batch Lambda would hand to the function behind it.
+    pub(crate) async fn batch(&self, queue: &str) -> Value {
+        let receive = json!({
+            "QueueUrl": self.queues[queue], "MaxNumberOfMessages": 10, "MessageSystemAttributeNames": ["All"],
+        });
+        let received = self.aws("AmazonSQS.ReceiveMessage", &receive).await;
+        let mut batch: Value =
+            serde_json::from_str(include_str!("../../../fixtures/sqs-batch.json")).unwrap();
+        let example = batch["Records"][0].take();
+        let messages = received["Messages"].as_array().cloned().unwrap_or_default();
+        let record = |message: &Value| {
+            let mut record = example.clone();
+            record["messageId"] = message["MessageId"].clone();
+            record["receiptHandle"] = message["ReceiptHandle"].clone();
+            record["body"] = message["Body"].clone();
+            record["md5OfBody"] = message["MD5OfBody"].clone();
+            record["attributes"] = message["Attributes"].clone();
+            record["eventSourceARN"] = format!("arn:aws:sqs:eu-west-1:123456789012:{queue}").into();
+            record
+        };
+        batch["Records"] = messages.iter().map(record).collect();
+        batch
+    }
+
+    /// Runs `work` and fails if AWS would have refused a call that was made meanwhile.
+    pub(crate) async fn within_permissions<T>(
+        &self,
+        function: &str,
+        work: impl Future<Output = T>,
+    ) -> T {
+        self.services.reset_calls();
+        let result = work.await;
+        let granted: BTreeSet<_> = self
+            .template
+            .function(function)
+            .grants()
+            .into_iter()
+            .map(|(action, _)| action.to_owned())
+            .collect();
+        for (service, operations) in self.services.calls().operations {
+            for operation in operations.into_keys() {
+                for action in actions(&service, &operation) {
+                    assert!(
+                        granted.contains(&action),
+                        "{function} calls {operation}, its policies lack {action}"
+                    );
+                }
+            }
+        }
+        result
+    }
+
+    pub(crate) fn calls(&self, service: Service) -> u64 {
+        self.services.calls().total(service)
+    }
+
+    /// One AWS call as an SDK makes it.
+    async fn aws(&self, target: &str, body: &Value) -> Value {
+        let request = Request::post(&self.endpoint)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.0")
+            .body(Full::new(Bytes::from(body.to_string())))
+            .unwrap();
+        let response = Client::builder(TokioExecutor::new())
+            .build_http()
+            .request(request)
+            .await
+            .unwrap();
+        let status = response.status();
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        assert!(
+            status.is_success(),
+            "{target}: {}",
+            String::from_utf8_lossy(&body)
+        );
+        serde_json::from_slice(&body).unwrap_or_default()
+    }
+}
+
+/// The IAM actions that AWS asks for when it is asked for an operation.
+fn actions(service: &str, operation: &str) -> Vec<String> {
+    let parts: &[&str] = match operation {
+        "SendMessageBatch" => &["SendMessage"],
+        // Depends on the parts of the transaction; these are the ones ours have.
+        "TransactWriteItems" => &["PutItem", "UpdateItem"],
+        "TransactGetItems" => &["GetItem"],
+        "BatchWriteItem" => &["BatchWriteItem"],
+        other => &[other],
+    };
+    parts
+        .iter()
+        .map(|part| format!("{service}:{part}"))
+        .collect()
+}

@@ -1,0 +1,132 @@
+//! Each function of the template is a crate, and gets the variables its settings read.
+
+use std::collections::BTreeSet;
+
+use crate::template::Template;
+use crate::workspace;
+
+#[test]
+fn each_crate_of_functions_is_a_function_and_each_function_a_crate() {
+    let template = Template::load();
+    let mut deployed: Vec<_> = template
+        .functions()
+        .iter()
+        .map(|function| function.crate_name().to_owned())
+        .collect();
+    deployed.sort();
+    assert_eq!(deployed, workspace::folders("functions"));
+    for function in template.functions() {
+        assert_eq!(
+            function.id,
+            pascal_case(function.crate_name()),
+            "the logical id is the crate's name"
+        );
+    }
+}
+
+#[test]
+fn each_function_is_built_from_its_crate_and_has_its_log() {
+    let template = Template::load();
+    let globals = template.globals();
+    assert_eq!(globals["Runtime"], "provided.al2023");
+    assert_eq!(globals["Handler"], "bootstrap");
+    assert_eq!(globals["Architectures"][0]["Ref"], "Architecture");
+    for function in template.functions() {
+        assert_eq!(
+            template.build_method(function.id),
+            "rust-cargolambda",
+            "{}",
+            function.id
+        );
+        let logs = function.properties["LoggingConfig"]["LogGroup"]["Ref"]
+            .as_str()
+            .unwrap();
+        assert_eq!(
+            template.properties(logs)["RetentionInDays"]["Ref"],
+            "LogRetentionDays",
+            "{}",
+            function.id
+        );
+    }
+}
+
+#[test]
+fn each_function_gets_exactly_the_variables_it_reads() {
+    let template = Template::load();
+    for function in template.functions() {
+        let settings = workspace::read(&format!(
+            "functions/{}/src/settings.rs",
+            function.crate_name()
+        ));
+        let given: BTreeSet<_> = function.variables().keys().map(String::as_str).collect();
+        assert_eq!(given, variables_read(&settings), "{}", function.id);
+    }
+}
+
+/// A switch loosens a rule for one machine; the template never sets one. `LOCAL_RECEIVERS` lets
+/// webhooks go to loopback over plain http.
+#[test]
+fn no_switch_is_ever_set_in_the_template() {
+    let template = workspace::read("template.yaml");
+    let mut switches = BTreeSet::from(["LOCAL_RECEIVERS".to_owned()]);
+    for (_, text) in workspace::sources("functions") {
+        switches.extend(
+            arguments_of(&text, ".switch(")
+                .into_iter()
+                .map(str::to_owned),
+        );
+    }
+    for switch in switches {
+        assert!(!template.contains(&switch), "template.yaml sets {switch}");
+    }
+}
+
+#[test]
+fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns() {
+    let template = Template::load();
+    let function = template.function("WebhookDispatch");
+    let deadline = attempt_deadline();
+    let visibility = template.properties("WebhookQueue")["VisibilityTimeout"]
+        .as_u64()
+        .unwrap();
+    // Signing and recording need a few seconds after the slowest receiver.
+    assert!(
+        deadline + 5 <= function.timeout(),
+        "{deadline} s leave no room in {} s",
+        function.timeout()
+    );
+    assert!(function.timeout() < visibility);
+}
+
+#[test]
+fn an_answer_fits_in_what_api_gateway_waits() {
+    let template = Template::load();
+    assert!(template.function("Authorizer").timeout() < 10);
+    assert!(template.function("WebhooksApi").timeout() < 30);
+    assert!(template.function("EventsApi").timeout() < 30);
+}
+
+/// Seconds of `const DEADLINE: Duration = Duration::from_secs(…)`.
+fn attempt_deadline() -> u64 {
+    let source = workspace::read("functions/webhook-dispatch/src/attempt.rs");
+    let declared = source.split_once("const DEADLINE: Duration = Duration::from_secs(");
+    let seconds = declared.and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    seconds.unwrap_or_else(|| panic!("attempt.rs declares DEADLINE in seconds"))
+}
+
+/// Names of the variables read by a `settings.rs`, but not its switches.
+fn variables_read(settings: &str) -> BTreeSet<&str> {
+    arguments_of(settings, ".required(").into_iter().collect()
+}
+
+/// The string literals passed to a method of `runtime::Reader`.
+fn arguments_of<'a>(source: &'a str, call: &str) -> Vec<&'a str> {
+    let rest = source.split(call).skip(1);
+    rest.filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next())
+        .collect()
+}
+
+fn pascal_case(name: &str) -> String {
+    let word = |word: &str| word[..1].to_uppercase() + &word[1..];
+    name.split('-').map(word).collect()
+}

@@ -1,0 +1,190 @@
+//! Routes, who may call them, and the operations behind them.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::template::{Template, referenced};
+use crate::workspace;
+
+/// Routes that need no key. Everything else does.
+const PUBLIC: [&str; 4] = [
+    "GET /v1/openapi.json",
+    "GET /v1/health",
+    "GET /v1/problems/{proxy+}",
+    "$default",
+];
+
+#[test]
+fn only_the_public_routes_need_no_key() {
+    let template = Template::load();
+    let mut open = BTreeSet::new();
+    for (id, route) in template.resources("AWS::ApiGatewayV2::Route") {
+        let key = route["RouteKey"].as_str().unwrap();
+        if route["AuthorizationType"] == "NONE" {
+            open.insert(key);
+            continue;
+        }
+        assert_eq!(route["AuthorizationType"], "CUSTOM", "{id}");
+        assert_eq!(
+            referenced(&route["AuthorizerId"]),
+            Some("ApiAuthorizer"),
+            "{id}"
+        );
+        assert!(
+            key.contains(" /v1/networks/{network}/"),
+            "{id} belongs to no network"
+        );
+    }
+    assert_eq!(open, BTreeSet::from(PUBLIC));
+}
+
+#[test]
+fn the_authorizer_judges_the_key_alone_and_a_revoked_one_dies_within_a_minute() {
+    let template = Template::load();
+    let authorizer = template.properties("ApiAuthorizer");
+    assert_eq!(authorizer["AuthorizerType"], "REQUEST");
+    assert_eq!(authorizer["AuthorizerPayloadFormatVersion"], "2.0");
+    assert_eq!(authorizer["EnableSimpleResponses"], true);
+    assert_eq!(
+        authorizer["IdentitySource"],
+        serde_json::json!(["$request.header.Authorization"])
+    );
+    assert!(authorizer["AuthorizerResultTtlInSeconds"].as_u64().unwrap() <= 60);
+    let uri = authorizer["AuthorizerUri"]["Fn::Sub"].as_str().unwrap();
+    assert!(uri.contains("${Authorizer.Arn}"));
+}
+
+#[test]
+fn api_gateway_may_call_each_function_it_is_told_to_call() {
+    let template = Template::load();
+    let mut called: BTreeSet<_> = template
+        .resources("AWS::ApiGatewayV2::Integration")
+        .into_iter()
+        .map(|(id, integration)| {
+            assert_eq!(integration["PayloadFormatVersion"], "2.0", "{id}");
+            referenced(&integration["IntegrationUri"]).unwrap()
+        })
+        .collect();
+    called.insert("Authorizer");
+    let permissions = template.resources("AWS::Lambda::Permission");
+    let allowed = permissions.into_iter().map(|(id, permission)| {
+        assert_eq!(permission["Principal"], "apigateway.amazonaws.com", "{id}");
+        // Without it, any API of any account could call the function.
+        assert!(
+            permission["SourceArn"]["Fn::Sub"]
+                .as_str()
+                .unwrap()
+                .contains("${AWS::AccountId}:${Api}/"),
+            "{id}"
+        );
+        referenced(&permission["FunctionName"]).unwrap()
+    });
+    assert_eq!(allowed.collect::<BTreeSet<_>>(), called);
+}
+
+#[test]
+fn each_operation_is_reached_by_a_route_and_each_route_leads_to_an_operation() {
+    let template = Template::load();
+    for function in ["WebhooksApi", "EventsApi"] {
+        let operations = operations(template.function(function).crate_name());
+        assert!(!operations.is_empty(), "{function} declares no ROUTES");
+        let routes = routes(&template, function);
+        for operation in &operations {
+            let route = routes.iter().find(|route| covers(route.key, operation));
+            let route = route.unwrap_or_else(|| panic!("{function}: no route for {operation:?}"));
+            assert_eq!(route.open, operation.open, "{operation:?} by {}", route.key);
+        }
+        for Route { key, .. } in routes.iter().filter(|route| route.key != "$default") {
+            assert!(
+                operations.iter().any(|operation| covers(key, operation)),
+                "{function}: nothing behind {key}"
+            );
+        }
+    }
+}
+
+struct Route<'a> {
+    key: &'a str,
+    open: bool,
+}
+
+/// Routes of the template that lead to one function.
+fn routes<'a>(template: &'a Template, function: &str) -> Vec<Route<'a>> {
+    let leads_here = |route: &Value| {
+        let integration = referenced(&route["Target"]).unwrap();
+        referenced(&template.properties(integration)["IntegrationUri"]) == Some(function)
+    };
+    let routes = template.resources("AWS::ApiGatewayV2::Route").into_iter();
+    let here = routes.filter(|(_, route)| leads_here(route));
+    here.map(|(_, route)| Route {
+        key: route["RouteKey"].as_str().unwrap(),
+        open: route["AuthorizationType"] == "NONE",
+    })
+    .collect()
+}
+
+/// What an API declares in its `ROUTES`.
+#[derive(Debug)]
+struct Operation {
+    method: String,
+    path: String,
+    /// Whether it needs no permission.
+    open: bool,
+}
+
+/// Reads the entries `Route { method: "…", path: "…", needs: &[…], … }` of a function's sources.
+fn operations(function: &str) -> Vec<Operation> {
+    let sources = workspace::sources(&format!("functions/{function}/src"));
+    let entries = sources
+        .iter()
+        .flat_map(|(_, text)| text.split("Route {").skip(1));
+    let operation = |entry: &str| {
+        let after = |name: &str| entry.split_once(name).map(|(_, rest)| rest);
+        let quoted = |name: &str| Some(after(name)?.split('"').nth(1)?.to_owned());
+        let needs = after("needs: &[")?.split(']').next()?;
+        Some(Operation {
+            method: quoted("method:")?,
+            path: quoted("path:")?,
+            open: needs.trim().is_empty(),
+        })
+    };
+    entries.filter_map(operation).collect()
+}
+
+/// Whether API Gateway would send an operation's requests by a route key.
+fn covers(key: &str, operation: &Operation) -> bool {
+    let Some((method, path)) = key.split_once(' ') else {
+        return false;
+    };
+    if method != "ANY" && method != operation.method {
+        return false;
+    }
+    match path.strip_suffix("/{proxy+}") {
+        Some(prefix) => operation
+            .path
+            .strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() > 1 && rest.starts_with('/')),
+        None => path == operation.path,
+    }
+}
+
+#[test]
+fn a_greedy_route_covers_what_is_below_it_only() {
+    let covers = |key, method: &str, path: &str| {
+        covers(
+            key,
+            &Operation {
+                method: method.to_owned(),
+                path: path.to_owned(),
+                open: false,
+            },
+        )
+    };
+    let greedy = "ANY /v1/things/{proxy+}";
+    assert!(covers(greedy, "GET", "/v1/things/{id}"));
+    assert!(covers(greedy, "POST", "/v1/things/{id}/parts"));
+    assert!(!covers(greedy, "GET", "/v1/things"));
+    assert!(!covers(greedy, "GET", "/v1/thingsome"));
+    assert!(!covers("GET /v1/things", "POST", "/v1/things"));
+}
