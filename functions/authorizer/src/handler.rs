@@ -1,4 +1,6 @@
-use aws_lambda_events::apigw::{ApiGatewayV2CustomAuthorizerSimpleResponse, ApiGatewayV2CustomAuthorizerV2Request};
+use aws_lambda_events::apigw::{
+    ApiGatewayV2CustomAuthorizerSimpleResponse, ApiGatewayV2CustomAuthorizerV2Request,
+};
 use domain::api_key::{Grant, Key};
 use domain::time::Timestamp;
 use runtime::{Platform, SettingsError};
@@ -20,7 +22,10 @@ impl Deps {
     /// When a variable is missing or malformed.
     pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
         let settings = Settings::from_env(&platform.env)?;
-        Ok(Self { store: Store::new(platform.aws.dynamodb(), settings.table), platform: platform.clone() })
+        Ok(Self {
+            store: Store::new(platform.aws.dynamodb(), settings.table),
+            platform: platform.clone(),
+        })
     }
 }
 
@@ -28,9 +33,15 @@ impl Deps {
 ///
 /// # Errors
 /// When the table does not answer: the gateway then refuses with 500 and caches nothing.
-pub async fn handle(deps: &Deps, request: ApiGatewayV2CustomAuthorizerV2Request) -> Result<ApiGatewayV2CustomAuthorizerSimpleResponse, store::Error> {
+pub async fn handle(
+    deps: &Deps,
+    request: ApiGatewayV2CustomAuthorizerV2Request,
+) -> Result<ApiGatewayV2CustomAuthorizerSimpleResponse, store::Error> {
     let now = deps.platform.clock.now();
-    let header = request.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let header = request
+        .headers
+        .get("authorization")
+        .and_then(|value| value.to_str().ok());
     let key = header.and_then(bearer).and_then(Key::parse);
     let Some(key) = key else {
         return Ok(refuse(deps, now, "malformed", None));
@@ -54,8 +65,17 @@ fn context(grant: &Grant) -> Value {
     json!({ "network": grant.network.as_str(), "access": grant.access.to_text() })
 }
 
-fn refuse(deps: &Deps, now: Timestamp, reason: &'static str, key: Option<&Key>) -> ApiGatewayV2CustomAuthorizerSimpleResponse {
-    let event = KeyRefused { reason, key_id: key.map(|key| key.id().to_owned()), keys_refused: 1 };
+fn refuse(
+    deps: &Deps,
+    now: Timestamp,
+    reason: &'static str,
+    key: Option<&Key>,
+) -> ApiGatewayV2CustomAuthorizerSimpleResponse {
+    let event = KeyRefused {
+        reason,
+        key_id: key.map(|key| key.id().to_owned()),
+        keys_refused: 1,
+    };
     deps.platform.telemetry.emit(&event, now.millis());
     answer(false, json!({}))
 }

@@ -35,7 +35,13 @@ impl Endpoints {
     /// A list checked after `accepted` is good as it is. Otherwise one small read of the version
     /// tells whether it still is; only a changed version costs the whole list. The lock is held
     /// meanwhile, so a batch asks once.
-    pub(crate) async fn at(&self, store: &Store, network: &NetworkId, accepted: Timestamp, now: Timestamp) -> Result<Arc<Vec<Endpoint>>, store::Error> {
+    pub(crate) async fn at(
+        &self,
+        store: &Store,
+        network: &NetworkId,
+        accepted: Timestamp,
+        now: Timestamp,
+    ) -> Result<Arc<Vec<Endpoint>>, store::Error> {
         let mut networks = self.0.lock().await;
         let known = networks.get(network).cloned();
         if let Some(known) = &known
@@ -53,7 +59,14 @@ impl Endpoints {
         if networks.len() >= MAX_NETWORKS {
             networks.clear();
         }
-        networks.insert(network.clone(), Known { version, endpoints: endpoints.clone(), checked: now });
+        networks.insert(
+            network.clone(),
+            Known {
+                version,
+                endpoints: endpoints.clone(),
+                checked: now,
+            },
+        );
         Ok(endpoints)
     }
 }

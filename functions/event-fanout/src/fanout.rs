@@ -35,28 +35,50 @@ pub(crate) async fn fan_out(deps: &Deps, record: &Record) -> Result<Fanned, stor
         }
     };
     let now = deps.platform.clock.now();
-    let endpoints = deps.endpoints.at(&deps.store, &event.network, event.accepted, now).await?;
+    let endpoints = deps
+        .endpoints
+        .at(&deps.store, &event.network, event.accepted, now)
+        .await?;
     let fresh = plan(&event, &endpoints);
-    let (destinations, continued) = match deps.store.take_event(&event, &record.message_id, &fresh).await? {
+    let (destinations, continued) = match deps
+        .store
+        .take_event(&event, &record.message_id, &fresh)
+        .await?
+    {
         Taken::First => (fresh, false),
         Taken::Again(stored) => (stored, true),
         Taken::Duplicate => {
-            let event = DuplicateEventDropped { network: event.network.to_string(), event_id: event.id.to_string() };
+            let event = DuplicateEventDropped {
+                network: event.network.to_string(),
+                event_id: event.id.to_string(),
+            };
             deps.platform.telemetry.emit(&event, now.millis());
             return Ok(Fanned::Duplicate);
         }
     };
     let version = |destination: &Destination| {
-        let known = endpoints.iter().find(|endpoint| endpoint.id == destination.endpoint);
+        let known = endpoints
+            .iter()
+            .find(|endpoint| endpoint.id == destination.endpoint);
         known.map_or(0, |endpoint| endpoint.version)
     };
     let body = EventBody::riding(&event);
-    let owed = destinations.iter().filter_map(|destination| Some((destination.delivery(&event)?, version(destination))));
-    let outgoing = owed.map(|(delivery, version)| owe(deps, &event, delivery, version, continued, body.clone()));
+    let owed = destinations
+        .iter()
+        .filter_map(|destination| Some((destination.delivery(&event)?, version(destination))));
+    let outgoing = owed
+        .map(|(delivery, version)| owe(deps, &event, delivery, version, continued, body.clone()));
     Ok(Fanned::Owes(try_join_all(outgoing).await?))
 }
 
-async fn owe(deps: &Deps, event: &Event, delivery: DeliveryId, endpoint_version: u64, continued: bool, body: Option<EventBody>) -> Result<Outgoing, store::Error> {
+async fn owe(
+    deps: &Deps,
+    event: &Event,
+    delivery: DeliveryId,
+    endpoint_version: u64,
+    continued: bool,
+    body: Option<EventBody>,
+) -> Result<Outgoing, store::Error> {
     let fresh = deps.store.owe(event, delivery).await?;
     let message = DeliveryMessage {
         network: event.network.clone(),
@@ -68,14 +90,21 @@ async fn owe(deps: &Deps, event: &Event, delivery: DeliveryId, endpoint_version:
         repeated: continued || !fresh,
         body,
     };
-    Ok(Outgoing { body: message.write(), group: delivery.endpoint().to_string(), delay: Duration::ZERO })
+    Ok(Outgoing {
+        body: message.write(),
+        group: delivery.endpoint().to_string(),
+        delay: Duration::ZERO,
+    })
 }
 
 async fn quarantine(deps: &Deps, record: &Record, reason: String) -> Result<(), store::Error> {
     let at = record.sent;
     let message = Quarantined {
         // The fair-queue group is the network's name when our API sent the message.
-        network: record.group.as_deref().and_then(domain::id::NetworkId::parse),
+        network: record
+            .group
+            .as_deref()
+            .and_then(domain::id::NetworkId::parse),
         queue: "events".to_owned(),
         message_id: record.message_id.clone(),
         reason: reason.clone(),
@@ -83,7 +112,14 @@ async fn quarantine(deps: &Deps, record: &Record, reason: String) -> Result<(), 
         body: record.body.clone(),
     };
     deps.store.quarantine(&message).await?;
-    let event = MessageQuarantined { queue: "events", message_id: record.message_id.clone(), reason, quarantined: 1 };
-    deps.platform.telemetry.emit(&event, deps.platform.clock.now().millis());
+    let event = MessageQuarantined {
+        queue: "events",
+        message_id: record.message_id.clone(),
+        reason,
+        quarantined: 1,
+    };
+    deps.platform
+        .telemetry
+        .emit(&event, deps.platform.clock.now().millis());
     Ok(())
 }

@@ -49,20 +49,39 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     let (results, summary) = send(deps, fanned).await;
     let now = deps.platform.clock.now();
     for (message_id, error) in &results {
-        let event = RecordFailed { queue: "events", message_id: message_id.clone(), error: error.clone(), records_failed: 1 };
+        let event = RecordFailed {
+            queue: "events",
+            message_id: message_id.clone(),
+            error: error.clone(),
+            records_failed: 1,
+        };
         deps.platform.telemetry.emit(&event, now.millis());
     }
     let duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
-    deps.platform.telemetry.emit(&BatchFannedOut { duration_ms, ..summary }, now.millis());
+    deps.platform.telemetry.emit(
+        &BatchFannedOut {
+            duration_ms,
+            ..summary
+        },
+        now.millis(),
+    );
     Ok(respond(results.iter().map(|(id, _)| id.as_str())))
 }
 
 /// Sends what the records owe, and tells which records failed and why.
-async fn send(deps: &Deps, fanned: Vec<(String, Result<Fanned, String>)>) -> (Vec<(String, String)>, BatchFannedOut) {
+async fn send(
+    deps: &Deps,
+    fanned: Vec<(String, Result<Fanned, String>)>,
+) -> (Vec<(String, String)>, BatchFannedOut) {
     let mut failed = Vec::new();
     let mut outgoing = Vec::new();
     let mut owners = Vec::new();
-    let mut summary = BatchFannedOut { events: 0, duplicates: 0, deliveries: 0, duration_ms: 0 };
+    let mut summary = BatchFannedOut {
+        events: 0,
+        duplicates: 0,
+        deliveries: 0,
+        duration_ms: 0,
+    };
     for (id, result) in fanned {
         match result {
             Ok(Fanned::Owes(messages)) => {

@@ -59,7 +59,10 @@ pub const ROUTES: &[Route<Operation>] = &[
 ///
 /// # Errors
 /// Never; the type is Lambda's.
-pub async fn handle(deps: &Deps, request: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Infallible> {
+pub async fn handle(
+    deps: &Deps,
+    request: ApiGatewayV2httpRequest,
+) -> Result<ApiGatewayV2httpResponse, Infallible> {
     let run = async |operation, call| match operation {
         Operation::Report => report::report(deps, call).await,
         Operation::Explain => explain::explain(deps, call).await,

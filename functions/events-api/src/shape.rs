@@ -15,10 +15,20 @@ pub(crate) struct EventRequest<'a> {
     /// Your idempotency key, and the `webhook-id` receivers see. Generated when absent.
     /// 1 to 128 letters, digits, underscores, colons or hyphens.
     #[serde(default)]
-    #[schema(example = "order-1001-paid", min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_:-]+$")]
+    #[schema(
+        example = "order-1001-paid",
+        min_length = 1,
+        max_length = 128,
+        pattern = "^[A-Za-z0-9_:-]+$"
+    )]
     pub(crate) id: Option<String>,
     /// A catalogue name or your own.
-    #[schema(example = "message.didCreate", min_length = 1, max_length = 128, pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")]
+    #[schema(
+        example = "message.didCreate",
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+    )]
     pub(crate) event: String,
     /// Handed to receivers byte for byte.
     #[serde(borrow)]
@@ -50,7 +60,10 @@ impl EventRequest<'_> {
 #[derive(Debug, ToSchema)]
 #[serde(untagged)]
 #[schema(as = EventsRequest)]
-#[expect(dead_code, reason = "only the OpenAPI document uses it; the body is parsed by its first character")]
+#[expect(
+    dead_code,
+    reason = "only the OpenAPI document uses it; the body is parsed by its first character"
+)]
 pub(crate) enum EventsRequest<'a> {
     One(EventRequest<'a>),
     Many(Vec<EventRequest<'a>>),

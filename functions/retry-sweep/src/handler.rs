@@ -37,7 +37,11 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), store::Error> {
     let swept = sweep(deps, began).await?;
     let now = deps.platform.clock.now();
     let duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
-    let event = SweepFinished { enqueued: swept.enqueued, gone: swept.gone, duration_ms };
+    let event = SweepFinished {
+        enqueued: swept.enqueued,
+        gone: swept.gone,
+        duration_ms,
+    };
     deps.platform.telemetry.emit(&event, now.millis());
     Ok(())
 }

@@ -29,7 +29,10 @@ pub(crate) struct Swept {
 
 pub(crate) async fn sweep(deps: &Deps, now: Timestamp) -> Result<Swept, store::Error> {
     let shards = try_join_all((0..DUE_SHARDS).map(|shard| sweep_shard(deps, shard, now))).await?;
-    Ok(shards.into_iter().fold(Swept::default(), |sum, one| Swept { enqueued: sum.enqueued + one.enqueued, gone: sum.gone + one.gone }))
+    Ok(shards.into_iter().fold(Swept::default(), |sum, one| Swept {
+        enqueued: sum.enqueued + one.enqueued,
+        gone: sum.gone + one.gone,
+    }))
 }
 
 async fn sweep_shard(deps: &Deps, shard: u8, began: Timestamp) -> Result<Swept, store::Error> {
@@ -42,12 +45,19 @@ async fn sweep_shard(deps: &Deps, shard: u8, began: Timestamp) -> Result<Swept, 
         }
         let messages: Vec<_> = page.iter().map(|due| message(due, now)).collect();
         let sent = deps.webhooks.send(&messages).await;
-        let taken: Vec<_> = page.iter().zip(sent).filter(|(_, sent)| sent.is_ok()).map(|(due, _)| due).collect();
+        let taken: Vec<_> = page
+            .iter()
+            .zip(sent)
+            .filter(|(_, sent)| sent.is_ok())
+            .map(|(due, _)| due)
+            .collect();
         if taken.is_empty() {
             // The queue takes nothing; the same page would come again at once.
             return Ok(swept);
         }
-        let moved = taken.iter().map(|due| deps.store.put_off(due, rescue_at(due, now)));
+        let moved = taken
+            .iter()
+            .map(|due| deps.store.put_off(due, rescue_at(due, now)));
         for moved in join_all(moved).await {
             if moved? {
                 swept.enqueued += 1;
@@ -75,5 +85,9 @@ fn message(due: &Due, now: Timestamp) -> Outgoing {
         body: None,
     };
     let delay = due.next.since(now).min(MAX_DELAY);
-    Outgoing { body: message.write(), group: due.id.endpoint().to_string(), delay }
+    Outgoing {
+        body: message.write(),
+        group: due.id.endpoint().to_string(),
+        delay,
+    }
 }

@@ -51,11 +51,22 @@ pub(crate) async fn run(deps: &Deps, record: Record) -> Result<Attempted, String
     };
     let now = deps.platform.clock.now();
     if record.receive_count > 1 || message.repeated {
-        let claim = deps.store.claim(&message.network, message.delivery, message.attempt, now, now.after(CLAIM)).await;
+        let claim = deps
+            .store
+            .claim(
+                &message.network,
+                message.delivery,
+                message.attempt,
+                now,
+                now.after(CLAIM),
+            )
+            .await;
         match claim.map_err(|error| chain(&error))? {
             Claim::Granted => {}
             Claim::Settled => return Ok(Attempted::Stale),
-            Claim::InProgress => return Err("another holder of this message is making the attempt".to_owned()),
+            Claim::InProgress => {
+                return Err("another holder of this message is making the attempt".to_owned());
+            }
         }
     }
     let attempt = make(deps, &message, now).await?;
@@ -65,23 +76,62 @@ pub(crate) async fn run(deps: &Deps, record: Record) -> Result<Attempted, String
 /// The attempt itself, or a finished attempt that says why nothing was sent.
 async fn make(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Result<Made, String> {
     let id = message.delivery.endpoint();
-    let endpoint = deps.endpoints.find(&deps.store, &message.network, id, message.endpoint_version, now).await;
+    let endpoint = deps
+        .endpoints
+        .find(
+            &deps.store,
+            &message.network,
+            id,
+            message.endpoint_version,
+            now,
+        )
+        .await;
     let Some(endpoint) = endpoint.map_err(|error| chain(&error))? else {
-        return Ok(Made::final_word(message, now, "endpoint_deleted", "the endpoint was deleted before this attempt; nothing was sent"));
+        return Ok(Made::final_word(
+            message,
+            now,
+            "endpoint_deleted",
+            "the endpoint was deleted before this attempt; nothing was sent",
+        ));
     };
     if !endpoint.enabled {
-        return Ok(Made::unsent(message, now, "endpoint_disabled", "the endpoint is disabled; nothing was sent"));
+        return Ok(Made::unsent(
+            message,
+            now,
+            "endpoint_disabled",
+            "the endpoint is disabled; nothing was sent",
+        ));
     }
     // The same rules as on saving, on every attempt: yesterday's good address may be bad today.
     let Ok(url) = WebhookUrl::parse(&endpoint.url, deps.policy) else {
-        return Ok(Made::unsent(message, now, "url_not_allowed", "the endpoint's URL is not allowed any more; nothing was sent"));
+        return Ok(Made::unsent(
+            message,
+            now,
+            "url_not_allowed",
+            "the endpoint's URL is not allowed any more; nothing was sent",
+        ));
     };
     let Some(event) = event(deps, message).await? else {
-        return Ok(Made::final_word(message, now, "event_expired", "the event is past its retention period; nothing was sent"));
+        return Ok(Made::final_word(
+            message,
+            now,
+            "event_expired",
+            "the event is past its retention period; nothing was sent",
+        ));
     };
-    let secrets = deps.vault.secrets(&message.network, endpoint.secret, id, now).await.map_err(|error| chain(&error))?;
-    let answer = deps.client.post(build(url, &event, &secrets, now, DEADLINE)).await;
-    Ok(Made { attempt: finished(message.attempt, now, answer), last: false })
+    let secrets = deps
+        .vault
+        .secrets(&message.network, endpoint.secret, id, now)
+        .await
+        .map_err(|error| chain(&error))?;
+    let answer = deps
+        .client
+        .post(build(url, &event, &secrets, now, DEADLINE))
+        .await;
+    Ok(Made {
+        attempt: finished(message.attempt, now, answer),
+        last: false,
+    })
 }
 
 /// A finished attempt; `last` when no further one can help.
@@ -102,11 +152,22 @@ impl Made {
             explanation: explanation.to_owned(),
             response: None,
         };
-        Self { attempt, last: false }
+        Self {
+            attempt,
+            last: false,
+        }
     }
 
-    fn final_word(message: &DeliveryMessage, at: Timestamp, reason: &str, explanation: &str) -> Self {
-        Self { last: true, ..Self::unsent(message, at, reason, explanation) }
+    fn final_word(
+        message: &DeliveryMessage,
+        at: Timestamp,
+        reason: &str,
+        explanation: &str,
+    ) -> Self {
+        Self {
+            last: true,
+            ..Self::unsent(message, at, reason, explanation)
+        }
     }
 }
 
@@ -114,24 +175,50 @@ async fn event(deps: &Deps, message: &DeliveryMessage) -> Result<Option<Event>, 
     if let Some(event) = message.riding_event() {
         return Ok(Some(event));
     }
-    let stored = deps.store.event(&message.network, &message.event).await.map_err(|error| chain(&error))?;
+    let stored = deps
+        .store
+        .event(&message.network, &message.event)
+        .await
+        .map_err(|error| chain(&error))?;
     Ok(stored.map(|stored| stored.event))
 }
 
 fn finished(number: u32, at: Timestamp, answer: Result<Answer, Failure>) -> Attempt {
     let (seen, total, body) = match &answer {
-        Ok(answer) => (Seen::Status(answer.status), answer.connection.timing.total, Some(&answer.body)),
+        Ok(answer) => (
+            Seen::Status(answer.status),
+            answer.connection.timing.total,
+            Some(&answer.body),
+        ),
         // The status line is the receiver's word; that its body then broke off changes nothing.
-        Err(failure) if failure.status.is_some_and(|status| (200..300).contains(&status)) => {
-            (Seen::Status(failure.status.unwrap_or_default()), failure.connection.timing.total, None)
+        Err(failure)
+            if failure
+                .status
+                .is_some_and(|status| (200..300).contains(&status)) =>
+        {
+            (
+                Seen::Status(failure.status.unwrap_or_default()),
+                failure.connection.timing.total,
+                None,
+            )
         }
-        Err(failure) => (Seen::Failure { word: failure.kind.word(), explanation: failure.kind.explain() }, failure.connection.timing.total, None),
+        Err(failure) => (
+            Seen::Failure {
+                word: failure.kind.word(),
+                explanation: failure.kind.explain(),
+            },
+            failure.connection.timing.total,
+            None,
+        ),
     };
     let (outcome, reason, explanation) = judge(seen);
     let response = match (outcome, body) {
-        (Outcome::Failed, Some(body)) if !body.is_empty() => {
-            Some(String::from_utf8_lossy(body).chars().take(MAX_RESPONSE_KEPT).collect())
-        }
+        (Outcome::Failed, Some(body)) if !body.is_empty() => Some(
+            String::from_utf8_lossy(body)
+                .chars()
+                .take(MAX_RESPONSE_KEPT)
+                .collect(),
+        ),
         (Outcome::Failed | Outcome::Succeeded, _) => None,
     };
     Attempt {
@@ -146,17 +233,41 @@ fn finished(number: u32, at: Timestamp, answer: Result<Answer, Failure>) -> Atte
     }
 }
 
-async fn record_result(deps: &Deps, message: DeliveryMessage, made: Made) -> Result<Attempted, String> {
+async fn record_result(
+    deps: &Deps,
+    message: DeliveryMessage,
+    made: Made,
+) -> Result<Attempted, String> {
     let now = deps.platform.clock.now();
     let Made { attempt, last } = made;
     let jitter = deps.platform.random.fraction();
-    let state = if last { State::Dead } else { settle(attempt.outcome, attempt.number, &Schedule::default(), now, jitter) };
+    let state = if last {
+        State::Dead
+    } else {
+        settle(
+            attempt.outcome,
+            attempt.number,
+            &Schedule::default(),
+            now,
+            jitter,
+        )
+    };
     let arranged = match state {
-        State::Pending { next_attempt: Some(next) } => Some((next, arrange(next, now))),
+        State::Pending {
+            next_attempt: Some(next),
+        } => Some((next, arrange(next, now))),
         State::Pending { next_attempt: None } | State::Delivered | State::Dead => None,
     };
-    let finished = Finished { attempt: &attempt, state, due: arranged.map(|(_, arranged)| arranged.due) };
-    match deps.store.record(&message.network, message.delivery, finished).await {
+    let finished = Finished {
+        attempt: &attempt,
+        state,
+        due: arranged.map(|(_, arranged)| arranged.due),
+    };
+    match deps
+        .store
+        .record(&message.network, message.delivery, finished)
+        .await
+    {
         Ok(Recorded::Now) => {}
         Ok(Recorded::Stale) => return Ok(Attempted::Stale),
         Err(error) => {
@@ -183,10 +294,20 @@ async fn record_result(deps: &Deps, message: DeliveryMessage, made: Made) -> Res
 
 /// The message of the attempt after this one. The record was just written, so it is no copy.
 fn next_message(message: DeliveryMessage) -> DeliveryMessage {
-    DeliveryMessage { attempt: message.attempt.saturating_add(1), repeated: false, ..message }
+    DeliveryMessage {
+        attempt: message.attempt.saturating_add(1),
+        repeated: false,
+        ..message
+    }
 }
 
-fn tell_failed(deps: &Deps, message: &DeliveryMessage, attempt: &Attempt, next: Timestamp, now: Timestamp) {
+fn tell_failed(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    attempt: &Attempt,
+    next: Timestamp,
+    now: Timestamp,
+) {
     let event = AttemptFailed {
         network: message.network.to_string(),
         delivery_id: message.delivery.to_string(),
@@ -226,8 +347,18 @@ async fn quarantine(deps: &Deps, record: Record, reason: String) -> Result<Attem
         at: record.sent,
         body: record.body,
     };
-    deps.store.quarantine(&message).await.map_err(|error| chain(&error))?;
-    let event = MessageQuarantined { queue: "webhooks", message_id: record.message_id, reason, quarantined: 1 };
-    deps.platform.telemetry.emit(&event, deps.platform.clock.now().millis());
+    deps.store
+        .quarantine(&message)
+        .await
+        .map_err(|error| chain(&error))?;
+    let event = MessageQuarantined {
+        queue: "webhooks",
+        message_id: record.message_id,
+        reason,
+        quarantined: 1,
+    };
+    deps.platform
+        .telemetry
+        .emit(&event, deps.platform.clock.now().millis());
     Ok(Attempted::Quarantined)
 }

@@ -27,11 +27,21 @@ struct Known {
 
 impl Endpoints {
     /// The endpoint, at least as new as `version`; `None` when it was deleted.
-    pub(crate) async fn find(&self, store: &Store, network: &NetworkId, id: EndpointId, version: u64, now: Timestamp) -> Result<Option<Endpoint>, store::Error> {
+    pub(crate) async fn find(
+        &self,
+        store: &Store,
+        network: &NetworkId,
+        id: EndpointId,
+        version: u64,
+        now: Timestamp,
+    ) -> Result<Option<Endpoint>, store::Error> {
         let key = (network.clone(), id);
         if let Some(known) = self.known(&key)
             && now.since(known.read_at) < MAX_AGE
-            && known.endpoint.as_ref().is_some_and(|endpoint| endpoint.version >= version)
+            && known
+                .endpoint
+                .as_ref()
+                .is_some_and(|endpoint| endpoint.version >= version)
         {
             return Ok(known.endpoint);
         }
@@ -40,12 +50,22 @@ impl Endpoints {
         if all.len() >= MAX_ENDPOINTS {
             all.clear();
         }
-        all.insert(key, Known { endpoint: endpoint.clone(), read_at: now });
+        all.insert(
+            key,
+            Known {
+                endpoint: endpoint.clone(),
+                read_at: now,
+            },
+        );
         Ok(endpoint)
     }
 
     fn known(&self, key: &(NetworkId, EndpointId)) -> Option<Known> {
         // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(key)
+            .cloned()
     }
 }

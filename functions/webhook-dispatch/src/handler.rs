@@ -33,11 +33,19 @@ impl Deps {
     /// When a variable is missing or malformed.
     pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
         let settings = Settings::from_env(&platform.env)?;
-        let policy = if settings.local_receivers { AddressPolicy::LoopbackAllowed } else { AddressPolicy::PublicOnly };
+        let policy = if settings.local_receivers {
+            AddressPolicy::LoopbackAllowed
+        } else {
+            AddressPolicy::PublicOnly
+        };
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             webhooks: Queue::new(platform.aws.sqs(), settings.webhook_queue),
-            vault: Vault::new(platform.aws.secretsmanager(), settings.secret_prefix, platform.random.clone()),
+            vault: Vault::new(
+                platform.aws.secretsmanager(),
+                settings.secret_prefix,
+                platform.random.clone(),
+            ),
             client: Client::new(policy, Limits::default()),
             policy,
             endpoints: Endpoints::default(),
@@ -55,7 +63,13 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     let results = each_record(batch, |record| run(deps, record)).await;
     let mut failed = Vec::new();
     let mut retries = Vec::new();
-    let mut summary = BatchDispatched { delivered: 0, retried: 0, dead: 0, stale: 0, duration_ms: 0 };
+    let mut summary = BatchDispatched {
+        delivered: 0,
+        retried: 0,
+        dead: 0,
+        stale: 0,
+        duration_ms: 0,
+    };
     for (message_id, result) in results {
         match result {
             Ok(Attempted::Delivered) => summary.delivered += 1,
@@ -68,8 +82,15 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
             Ok(Attempted::Stale) => summary.stale += 1,
             Ok(Attempted::Quarantined) => {}
             Err(error) => {
-                let event = RecordFailed { queue: "webhooks", message_id: message_id.clone(), error, records_failed: 1 };
-                deps.platform.telemetry.emit(&event, deps.platform.clock.now().millis());
+                let event = RecordFailed {
+                    queue: "webhooks",
+                    message_id: message_id.clone(),
+                    error,
+                    records_failed: 1,
+                };
+                deps.platform
+                    .telemetry
+                    .emit(&event, deps.platform.clock.now().millis());
                 failed.push(message_id);
             }
         }
@@ -95,7 +116,12 @@ async fn send(deps: &Deps, retries: &[(Box<DeliveryMessage>, Timestamp)]) {
     for (result, (message, _)) in deps.webhooks.send(&outgoing).await.into_iter().zip(retries) {
         if let Err(error) = result {
             let message_id = message.delivery.to_string();
-            let event = RecordFailed { queue: "webhooks", message_id, error: error.to_string(), records_failed: 1 };
+            let event = RecordFailed {
+                queue: "webhooks",
+                message_id,
+                error: error.to_string(),
+                records_failed: 1,
+            };
             deps.platform.telemetry.emit(&event, now.millis());
         }
     }

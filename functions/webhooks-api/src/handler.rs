@@ -27,8 +27,16 @@ impl Deps {
         let settings = Settings::from_env(&platform.env)?;
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
-            vault: Vault::new(platform.aws.secretsmanager(), settings.secret_prefix, platform.random.clone()),
-            policy: if settings.local_receivers { AddressPolicy::LoopbackAllowed } else { AddressPolicy::PublicOnly },
+            vault: Vault::new(
+                platform.aws.secretsmanager(),
+                settings.secret_prefix,
+                platform.random.clone(),
+            ),
+            policy: if settings.local_receivers {
+                AddressPolicy::LoopbackAllowed
+            } else {
+                AddressPolicy::PublicOnly
+            },
             platform: platform.clone(),
         })
     }
@@ -68,7 +76,10 @@ routes! {
 ///
 /// # Errors
 /// Never; the type is Lambda's.
-pub async fn handle(deps: &Deps, request: ApiGatewayV2httpRequest) -> Result<ApiGatewayV2httpResponse, Infallible> {
+pub async fn handle(
+    deps: &Deps,
+    request: ApiGatewayV2httpRequest,
+) -> Result<ApiGatewayV2httpResponse, Infallible> {
     let run = async |operation, call| match operation {
         Operation::Create => create::create(deps, call).await,
         Operation::List => endpoints::list(deps, call).await,

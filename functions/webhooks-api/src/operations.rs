@@ -35,7 +35,13 @@ struct ApiKey;
 
 impl utoipa::Modify for ApiKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API key of the network")).build();
-        document.components.get_or_insert_default().add_security_scheme("apiKey", SecurityScheme::Http(scheme));
+        let scheme = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("An API key of the network"))
+            .build();
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("apiKey", SecurityScheme::Http(scheme));
     }
 }

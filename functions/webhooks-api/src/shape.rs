@@ -75,7 +75,11 @@ impl EndpointBody {
             id: endpoint.id.to_string(),
             url: endpoint.url.clone(),
             description: endpoint.description.clone(),
-            event_types: endpoint.event_types.iter().map(ToString::to_string).collect(),
+            event_types: endpoint
+                .event_types
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             enabled: endpoint.enabled,
             created_at: endpoint.created.to_string(),
             updated_at: endpoint.updated.to_string(),

@@ -162,3 +162,37 @@ fn commit<C: Change>(connection: &Connection, owed: &[C], entries: &[Entry<C>]) 
     };
     write().map_err(|error: rusqlite::Error| NotDurable(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Insert(u32);
+
+    impl Change for Insert {
+        fn apply(&self, connection: &Connection) -> rusqlite::Result<()> {
+            connection
+                .execute("INSERT INTO numbers VALUES (?)", [self.0])
+                .map(drop)
+        }
+    }
+
+    #[test]
+    fn a_change_that_could_not_be_written_is_written_with_the_next_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("numbers.db");
+        let reader = Connection::open(&path).unwrap();
+        let journal = Journal::start("test-writer", Connection::open(&path).unwrap()).unwrap();
+
+        let refused = journal.record_and_wait(vec![Insert(1), Insert(2)]);
+        assert!(refused.is_err(), "there is no table yet");
+        reader
+            .execute_batch("CREATE TABLE numbers (number)")
+            .unwrap();
+        journal.record_and_wait(vec![Insert(3)]).unwrap();
+
+        let sql = "SELECT group_concat(number) FROM (SELECT number FROM numbers ORDER BY rowid)";
+        let numbers: String = reader.query_row(sql, [], |row| row.get(0)).unwrap();
+        assert_eq!(numbers, "1,2,3");
+    }
+}

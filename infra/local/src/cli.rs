@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{ArgGroup, Args, Parser, Subcommand};
 
 use crate::{demo, key_command, listen, serve};
 
@@ -79,7 +79,8 @@ pub(crate) struct ListenArgs {
 }
 
 #[derive(Debug, Clone, Args)]
-#[group(id = "access", required = true, multiple = false, args = ["role", "scopes"])]
+#[group(skip)]
+#[command(group(ArgGroup::new("access").required(true).args(["role", "scopes"])))]
 pub(crate) struct KeyArgs {
     /// Network the key is for.
     #[arg(long)]
@@ -124,7 +125,10 @@ mod tests {
             ("fanfare demo --events 0", false),
             ("fanfare key --network demo --role admin", true),
             ("fanfare key --network demo", false),
-            ("fanfare key --network demo --role admin --scopes events:write", false),
+            (
+                "fanfare key --network demo --role admin --scopes events:write",
+                false,
+            ),
         ] {
             assert_eq!(Cli::try_parse_from(line.split(' ')).is_ok(), good, "{line}");
         }

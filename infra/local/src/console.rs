@@ -40,11 +40,16 @@ pub(crate) fn live_log(verbosity: Verbosity) -> Telemetry {
     })
 }
 
-/// `12:00:00 WARN  DeliveryDied  network=demo attempts=8`; a line that is no JSON stays as it is.
+/// `12:00:00 WARN  DeliveryDied attempts=8 network=demo`; a line that is no JSON stays as it is.
 fn readable(line: &str) -> String {
-    let Ok(fields) = serde_json::from_str::<Map<String, Value>>(line) else { return line.to_owned() };
+    let Ok(fields) = serde_json::from_str::<Map<String, Value>>(line) else {
+        return line.to_owned();
+    };
     let text = |name: &str| fields.get(name).and_then(Value::as_str).unwrap_or_default();
-    let millis = fields.get("timestamp").and_then(Value::as_u64).unwrap_or_default();
+    let millis = fields
+        .get("timestamp")
+        .and_then(Value::as_u64)
+        .unwrap_or_default();
     let at = domain::time::Timestamp::from_millis(millis).to_string();
     let clock = at.get(11..19).unwrap_or_default();
     let mut shown = format!("{clock} {:<5} {}", text("level"), text("event"));
@@ -52,7 +57,9 @@ fn readable(line: &str) -> String {
         if matches!(name.as_str(), "timestamp" | "level" | "event" | "_aws") || value.is_null() {
             continue;
         }
-        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
         shown.push_str(&format!(" {name}={value}"));
     }
     shown
@@ -65,7 +72,10 @@ mod tests {
     #[test]
     fn a_log_line_is_for_people() {
         let line = r#"{"timestamp":3600000,"level":"WARN","event":"DeliveryDied","network":"demo","attempts":8,"problem":null,"_aws":{}}"#;
-        assert_eq!(readable(line), "01:00:00 WARN  DeliveryDied network=demo attempts=8");
+        assert_eq!(
+            readable(line),
+            "01:00:00 WARN  DeliveryDied attempts=8 network=demo"
+        );
         assert_eq!(readable("not json"), "not json");
     }
 }

@@ -18,7 +18,11 @@ pub(crate) async fn run(args: DemoArgs) -> ExitCode {
         Ok(report) => report,
         Err(error) => return console::fail(&error),
     };
-    say(&if json { report.to_json() } else { report.to_table() });
+    say(&if json {
+        report.to_json()
+    } else {
+        report.to_table()
+    });
     match report.complaint() {
         None => ExitCode::SUCCESS,
         Some(complaint) => {

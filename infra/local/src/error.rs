@@ -12,7 +12,9 @@ use crate::template::TemplateError;
 pub enum StartError {
     #[error(transparent)]
     Template(#[from] TemplateError),
-    #[error("listen on {address}: choose another address with {flag}, e.g. {flag} 127.0.0.1:0 for any free port")]
+    #[error(
+        "listen on {address}: choose another address with {flag}, e.g. {flag} 127.0.0.1:0 for any free port"
+    )]
     Listen {
         address: SocketAddr,
         flag: &'static str,
@@ -29,23 +31,37 @@ pub enum StartError {
     },
     #[error(transparent)]
     Table(#[from] TableError),
-    #[error("run template function {function}: there is no crate {package}; correct CodeUri, or add the crate to infra/local/src/handlers.rs")]
+    #[error(
+        "run template function {function}: there is no crate {package}; correct CodeUri, or add the crate to infra/local/src/handlers.rs"
+    )]
     NoHandler { function: String, package: String },
-    #[error("run crate {package}: no function of the template has CodeUri functions/{package}; add one")]
+    #[error(
+        "run crate {package}: no function of the template has CodeUri functions/{package}; add one"
+    )]
     NoFunction { package: &'static str },
-    #[error("run function {function}: the template uses it as {wanted}, and it is {found}; correct the template")]
-    WrongHandler { function: String, wanted: &'static str, found: &'static str },
+    #[error(
+        "run function {function}: the template uses it as {wanted}, and it is {found}; correct the template"
+    )]
+    WrongHandler {
+        function: String,
+        wanted: &'static str,
+        found: &'static str,
+    },
     #[error("start function {function}: correct its variables in the template")]
     Settings {
         function: String,
         #[source]
         source: Failed,
     },
-    #[error("use route key {key:?}: write it as `GET /path/{{name}}`, `ANY /path/{{proxy+}}` or `$default`")]
+    #[error(
+        "use route key {key:?}: write it as `GET /path/{{name}}`, `ANY /path/{{proxy+}}` or `$default`"
+    )]
     RouteKey { key: String },
     #[error(transparent)]
     Keys(#[from] KeysError),
-    #[error("find the table of the API keys: give the authorizer the variable TABLE_NAME in the template")]
+    #[error(
+        "find the table of the API keys: give the authorizer the variable TABLE_NAME in the template"
+    )]
     NoKeyTable,
     #[error("record the API keys")]
     RecordKey(#[source] store::Error),

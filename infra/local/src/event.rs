@@ -15,7 +15,10 @@ pub(crate) struct CallFailed {
 
 impl CallFailed {
     pub(crate) fn new(function: &str, failure: &Failure) -> Self {
-        Self { function: function.to_owned(), error: chain(failure) }
+        Self {
+            function: function.to_owned(),
+            error: chain(failure),
+        }
     }
 }
 

@@ -15,10 +15,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming as IncomingBody;
 use runtime::{Clock, Platform, Random};
 use telemetry::Telemetry;
@@ -35,6 +35,8 @@ use route::Routes;
 
 /// Largest body. Source: "Payload size 10 MB" in the quotas for HTTP APIs.
 const MAX_BODY: usize = 10 * 1024 * 1024;
+/// How much of a body that is too large is read and thrown away.
+const MAX_DISCARDED: usize = 10 * MAX_BODY;
 /// Source: "Maximum integration timeout 30 seconds" in the quotas for HTTP APIs.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -60,11 +62,21 @@ struct Target {
 }
 
 impl Gateway {
-    pub(crate) fn new(api: &HttpApi, functions: &Functions, platform: &Platform) -> Result<Self, StartError> {
+    pub(crate) fn new(
+        api: &HttpApi,
+        functions: &Functions,
+        platform: &Platform,
+    ) -> Result<Self, StartError> {
         let mut routes = Vec::new();
         for route in &api.routes {
             let bound = functions.http(&route.function)?;
-            routes.push((route.key.clone(), Target { bound, guard: route.authorizer.clone() }));
+            routes.push((
+                route.key.clone(),
+                Target {
+                    bound,
+                    guard: route.authorizer.clone(),
+                },
+            ));
         }
         let mut guards = BTreeMap::new();
         for (name, authorizer) in &api.authorizers {
@@ -103,7 +115,10 @@ impl Inner {
         request_id: &str,
         peer: SocketAddr,
     ) -> Result<Answer, Refusal> {
-        let found = self.routes.find(&parts.method, parts.uri.path()).ok_or(Refusal::NotFound)?;
+        let found = self
+            .routes
+            .find(&parts.method, parts.uri.path())
+            .ok_or(Refusal::NotFound)?;
         let incoming = Incoming {
             parts,
             route_key: found.key,
@@ -112,16 +127,24 @@ impl Inner {
             peer,
             now: self.clock.now(),
         };
-        let guard = found.target.guard.as_ref().and_then(|name| self.guards.get(name));
-        let context = match guard {
-            None => None,
-            Some(guard) => Some(guard.admit(&incoming).await.map_err(|denied| match denied {
-                Denied::Refused(refusal) => refusal,
-                Denied::Failed(failure) => self.failed(guard.function(), &failure),
-            })?),
-        };
+        let guard = found
+            .target
+            .guard
+            .as_ref()
+            .and_then(|name| self.guards.get(name));
+        let context =
+            match guard {
+                None => None,
+                Some(guard) => Some(guard.admit(&incoming).await.map_err(
+                    |denied| match denied {
+                        Denied::Refused(refusal) => refusal,
+                        Denied::Failed(failure) => self.failed(guard.function(), &failure),
+                    },
+                )?),
+            };
         let body = read(body).await?;
-        self.call(&found.target.bound, incoming.http_event(body, context)).await
+        self.call(&found.target.bound, incoming.http_event(body, context))
+            .await
     }
 
     async fn call(
@@ -138,15 +161,39 @@ impl Inner {
     }
 
     fn failed(&self, function: &str, failure: &invoke::Failure) -> Refusal {
-        self.telemetry.emit(&CallFailed::new(function, failure), self.clock.now().millis());
+        self.telemetry.emit(
+            &CallFailed::new(function, failure),
+            self.clock.now().millis(),
+        );
         Refusal::FunctionFailed
     }
 }
 
-async fn read(body: IncomingBody) -> Result<Bytes, Refusal> {
-    match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(Refusal::BodyTooLarge),
-        Err(_) => Err(Refusal::BodyUnreadable),
+/// Reads a body that is too large to its end all the same: a client that is still writing when the
+/// connection closes never sees the answer.
+async fn read(mut body: IncomingBody) -> Result<Bytes, Refusal> {
+    let mut kept = BytesMut::new();
+    let mut seen = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Refusal::BodyUnreadable)?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        seen += data.len();
+        if seen <= MAX_BODY {
+            kept.extend_from_slice(&data);
+        } else if seen <= MAX_DISCARDED {
+            kept.clear();
+        } else {
+            return Err(Refusal::BodyTooLarge);
+        }
+    }
+    if seen > MAX_BODY {
+        Err(Refusal::BodyTooLarge)
+    } else {
+        Ok(kept.freeze())
     }
 }
+
+#[cfg(test)]
+mod tests;

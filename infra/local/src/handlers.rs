@@ -108,21 +108,37 @@ const LOOPBACK_VARIABLE: &str = "LOCAL_RECEIVERS";
 impl Functions {
     /// One handler per function of the template, and one function per crate.
     pub(crate) fn build(template: &Template, platform: &Platform) -> Result<Self, StartError> {
+        let used = |package: &str| {
+            template
+                .functions
+                .iter()
+                .any(|function| function.package == package)
+        };
+        if let Some((package, _)) = PACKAGES.iter().find(|(package, _)| !used(package)) {
+            return Err(StartError::NoFunction { package });
+        }
         let mut functions = Self::default();
         for function in &template.functions {
-            let package = PACKAGES.iter().find(|(package, _)| *package == function.package);
+            let package = PACKAGES
+                .iter()
+                .find(|(package, _)| *package == function.package);
             let Some((_, build)) = package else {
-                return Err(StartError::NoHandler { function: function.logical.clone(), package: function.package.clone() });
+                return Err(StartError::NoHandler {
+                    function: function.logical.clone(),
+                    package: function.package.clone(),
+                });
             };
-            let platform = Platform { env: environment(function), ..platform.clone() };
-            let handler = build(&platform).map_err(|source| StartError::Settings { function: function.logical.clone(), source })?;
+            let platform = Platform {
+                env: environment(function),
+                ..platform.clone()
+            };
+            let handler = build(&platform).map_err(|source| StartError::Settings {
+                function: function.logical.clone(),
+                source,
+            })?;
             functions.insert(function.clone(), handler);
         }
-        let used = |package: &str| template.functions.iter().any(|function| function.package == package);
-        match PACKAGES.iter().find(|(package, _)| !used(package)) {
-            Some((package, _)) => Err(StartError::NoFunction { package }),
-            None => Ok(functions),
-        }
+        Ok(functions)
     }
 
     /// Adds a handler; tests bring their own.
@@ -168,9 +184,17 @@ impl Functions {
         let call = found.and_then(|(function, handler)| Some((function, pick(handler)?)));
         let Some((function, call)) = call else {
             let found = found.map_or("nothing", |(_, handler)| handler.kind());
-            return Err(StartError::WrongHandler { function: name.to_owned(), wanted, found });
+            return Err(StartError::WrongHandler {
+                function: name.to_owned(),
+                wanted,
+                found,
+            });
         };
-        Ok(Bound { function: name.into(), timeout: function.timeout, call: call.clone() })
+        Ok(Bound {
+            function: name.into(),
+            timeout: function.timeout,
+            call: call.clone(),
+        })
     }
 }
 

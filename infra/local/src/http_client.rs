@@ -25,7 +25,11 @@ pub(crate) enum CallError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("call {url}: it answered {status} {body}")]
-    Refused { url: String, status: StatusCode, body: String },
+    Refused {
+        url: String,
+        status: StatusCode,
+        body: String,
+    },
 }
 
 /// Calls as the holder of one key.
@@ -42,11 +46,20 @@ impl HttpClient {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Self { client, base, authorization: format!("Bearer {key}") }
+        Self {
+            client,
+            base,
+            authorization: format!("Bearer {key}"),
+        }
     }
 
     /// Posts JSON and returns the answer, which must have `wanted` as its status.
-    pub(crate) async fn post(&self, path: &str, body: Vec<u8>, wanted: StatusCode) -> Result<Value, CallError> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        body: Vec<u8>,
+        wanted: StatusCode,
+    ) -> Result<Value, CallError> {
         let url = format!("{}{path}", self.base);
         let request = Request::builder()
             .method(Method::POST)
@@ -54,14 +67,33 @@ impl HttpClient {
             .header(AUTHORIZATION, &self.authorization)
             .header(CONTENT_TYPE, "application/json")
             .body(Full::from(body))
-            .map_err(|source| CallError::Build { url: url.clone(), source })?;
-        let failed = |source| CallError::Send { url: url.clone(), source };
-        let answer = self.client.request(request).await.map_err(|error| failed(error.into()))?;
+            .map_err(|source| CallError::Build {
+                url: url.clone(),
+                source,
+            })?;
+        let failed = |source| CallError::Send {
+            url: url.clone(),
+            source,
+        };
+        let answer = self
+            .client
+            .request(request)
+            .await
+            .map_err(|error| failed(error.into()))?;
         let status = answer.status();
-        let body = answer.into_body().collect().await.map_err(|error| failed(error.into()))?.to_bytes();
+        let body = answer
+            .into_body()
+            .collect()
+            .await
+            .map_err(|error| failed(error.into()))?
+            .to_bytes();
         match serde_json::from_slice(&body) {
             Ok(value) if status == wanted => Ok(value),
-            _ => Err(CallError::Refused { url, status, body: String::from_utf8_lossy(&body).into_owned() }),
+            _ => Err(CallError::Refused {
+                url,
+                status,
+                body: String::from_utf8_lossy(&body).into_owned(),
+            }),
         }
     }
 }

@@ -30,8 +30,13 @@ enum KeyError {
 pub(crate) fn run(args: &KeyArgs) -> ExitCode {
     match make(args, &Random::system(), Clock::system().now()) {
         Ok((key, command)) => {
-            tell(&format!("The key, shown only here:\n\n  {}\n", key.expose()));
-            tell("It is good once this has run with rights on the table; TABLE_NAME is an output of the stack:\n");
+            tell(&format!(
+                "The key, shown only here:\n\n  {}\n",
+                key.expose()
+            ));
+            tell(
+                "It is good once this has run with rights on the table; TABLE_NAME is an output of the stack:\n",
+            );
             say(&command);
             ExitCode::SUCCESS
         }
@@ -40,12 +45,24 @@ pub(crate) fn run(args: &KeyArgs) -> ExitCode {
 }
 
 fn make(args: &KeyArgs, random: &Random, now: Timestamp) -> Result<(Key, String), KeyError> {
-    let network = NetworkId::parse(&args.network).ok_or_else(|| KeyError::Network(args.network.clone()))?;
+    let network =
+        NetworkId::parse(&args.network).ok_or_else(|| KeyError::Network(args.network.clone()))?;
     let access = access(args)?;
     let key = Key::generate(&access, random.bytes(), random.bytes());
     let expires = args.expires_days.map(|days| now.after(DAY * days));
-    let item = store::api_key_item(&key, &Grant { network, access, hash: key.hash(), expires });
-    let item: Map<String, Value> = item.iter().map(|(name, value)| (name.clone(), wire(value))).collect();
+    let item = store::api_key_item(
+        &key,
+        &Grant {
+            network,
+            access,
+            hash: key.hash(),
+            expires,
+        },
+    );
+    let item: Map<String, Value> = item
+        .iter()
+        .map(|(name, value)| (name.clone(), wire(value)))
+        .collect();
     // The condition refuses to overwrite another key, should two ever get the same id.
     let command = format!(
         "aws dynamodb put-item --table-name \"$TABLE_NAME\" --condition-expression 'attribute_not_exists(pk)' --item '{}'",
@@ -56,11 +73,17 @@ fn make(args: &KeyArgs, random: &Random, now: Timestamp) -> Result<(Key, String)
 
 fn access(args: &KeyArgs) -> Result<Access, KeyError> {
     if let Some(role) = &args.role {
-        return Role::parse(role).map(Access::Role).ok_or_else(|| KeyError::Role(role.clone()));
+        return Role::parse(role)
+            .map(Access::Role)
+            .ok_or_else(|| KeyError::Role(role.clone()));
     }
     let scope = |word: &str| Scope::parse(word).ok_or_else(|| KeyError::Scope(word.to_owned()));
     let words = args.scopes.as_deref().unwrap_or_default();
-    words.split(',').map(|word| scope(word.trim())).collect::<Result<_, _>>().map(Access::Scopes)
+    words
+        .split(',')
+        .map(|word| scope(word.trim()))
+        .collect::<Result<_, _>>()
+        .map(Access::Scopes)
 }
 
 /// The JSON form of the types that a key's record uses; no other occurs.
@@ -90,9 +113,18 @@ mod tests {
     #[test]
     fn the_command_records_the_key_and_does_not_show_it() {
         let random = Random::from_fn(|bytes| bytes.fill(7));
-        let (key, command) = make(&args(None, Some("events:write, devices:write")), &random, Timestamp::default()).unwrap();
+        let (key, command) = make(
+            &args(None, Some("events:write, devices:write")),
+            &random,
+            Timestamp::default(),
+        )
+        .unwrap();
         assert!(!command.contains(key.expose()));
-        let item = command.split_once("--item '").unwrap().1.trim_end_matches('\'');
+        let item = command
+            .split_once("--item '")
+            .unwrap()
+            .1
+            .trim_end_matches('\'');
         let item: Value = serde_json::from_str(item).unwrap();
         assert_eq!(item["access"]["S"], "scopes:events:write devices:write");
         assert_eq!(item["network"]["S"], "acme");
@@ -103,10 +135,20 @@ mod tests {
 
     #[test]
     fn unknown_words_are_named() {
-        let check = |args: &KeyArgs| make(args, &Random::system(), Timestamp::default()).unwrap_err();
-        assert_eq!(check(&args(Some("owner"), None)), KeyError::Role("owner".to_owned()));
-        assert_eq!(check(&args(None, Some("events:read"))), KeyError::Scope("events:read".to_owned()));
-        let bad = KeyArgs { network: "A B".to_owned(), ..args(Some("admin"), None) };
+        let check =
+            |args: &KeyArgs| make(args, &Random::system(), Timestamp::default()).unwrap_err();
+        assert_eq!(
+            check(&args(Some("owner"), None)),
+            KeyError::Role("owner".to_owned())
+        );
+        assert_eq!(
+            check(&args(None, Some("events:read"))),
+            KeyError::Scope("events:read".to_owned())
+        );
+        let bad = KeyArgs {
+            network: "A B".to_owned(),
+            ..args(Some("admin"), None)
+        };
         assert_eq!(check(&bad), KeyError::Network("A B".to_owned()));
     }
 }

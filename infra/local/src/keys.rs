@@ -86,21 +86,31 @@ impl Keys {
         let keys = [&self.super_admin, &self.producer, &self.device];
         // The name is a constant that follows the rule, so the network is always there.
         let network = NetworkId::parse(NETWORK);
-        keys.into_iter().zip(accesses()).filter_map(move |(key, access)| {
-            let grant = Grant { network: network.clone()?, access, hash: key.hash(), expires: None };
-            Some((key, grant))
-        })
+        keys.into_iter()
+            .zip(accesses())
+            .filter_map(move |(key, access)| {
+                let grant = Grant {
+                    network: network.clone()?,
+                    access,
+                    hash: key.hash(),
+                    expires: None,
+                };
+                Some((key, grant))
+            })
     }
 
     /// The kept keys, or new ones that are kept from now on.
     pub(crate) fn open(location: &Location, random: &Random) -> Result<Self, KeysError> {
-        let Location::Directory(directory) = location else { return Ok(Self::generate(random)) };
+        let Location::Directory(directory) = location else {
+            return Ok(Self::generate(random));
+        };
         let path = directory.join(FILE);
         match fs::read_to_string(&path) {
             Ok(text) => Self::parse(&text).ok_or(KeysError::Malformed { path }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let keys = Self::generate(random);
-                keys.write(&path).map_err(|source| KeysError::Write { path, source })?;
+                keys.write(&path)
+                    .map_err(|source| KeysError::Write { path, source })?;
                 Ok(keys)
             }
             Err(source) => Err(KeysError::Read { path, source }),
@@ -110,7 +120,11 @@ impl Keys {
     fn generate(random: &Random) -> Self {
         let [super_admin, producer, device] =
             accesses().map(|access| Key::generate(&access, random.bytes(), random.bytes()));
-        Self { super_admin, producer, device }
+        Self {
+            super_admin,
+            producer,
+            device,
+        }
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -125,8 +139,12 @@ impl Keys {
     /// Whole or not at all: a start that is killed here must not leave half a file.
     fn write(&self, path: &Path) -> io::Result<()> {
         let draft = path.with_extension("new");
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(OWNER_ONLY).open(&draft)?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(OWNER_ONLY)
+            .open(&draft)?;
         file.write_all(&serde_json::to_vec_pretty(&self.shown())?)?;
         file.write_all(b"\n")?;
         file.sync_all()?;
@@ -158,12 +176,24 @@ mod tests {
         assert!(first.producer().starts_with("ff_producer_"));
         assert!(first.device().starts_with("ff_device_"));
         let path = directory.path().join(FILE);
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, OWNER_ONLY);
-        assert!(first.grants().all(|(key, grant)| key.unlocks(&grant, Default::default())));
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            OWNER_ONLY
+        );
+        assert!(
+            first
+                .grants()
+                .all(|(key, grant)| key.unlocks(&grant, Default::default()))
+        );
         assert_eq!(first.grants().count(), 3);
 
         fs::write(&path, "{}").unwrap();
         let error = Keys::open(&location, &Random::system()).unwrap_err();
-        assert!(error.to_string().ends_with("keys.json: delete the file to get new keys"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("keys.json: delete the file to get new keys"),
+            "{error}"
+        );
     }
 }

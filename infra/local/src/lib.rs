@@ -1,7 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-mod console;
 pub mod cli;
+mod console;
 mod demo;
 mod error;
 mod event;

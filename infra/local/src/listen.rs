@@ -33,15 +33,25 @@ pub(crate) async fn run(args: ListenArgs) -> ExitCode {
 }
 
 async fn listen(args: ListenArgs) -> Result<(), ListenError> {
-    let verifiers: Result<Vec<_>, _> = args.secret.iter().map(|secret| Verifier::new(secret)).collect();
+    let verifiers: Result<Vec<_>, _> = args
+        .secret
+        .iter()
+        .map(|secret| Verifier::new(secret))
+        .collect();
     let verifiers = Arc::new(verifiers.map_err(|_| ListenError::Secret)?);
     let address = args.listen;
-    let failed = |source| StartError::Listen { address, flag: "--listen", source };
+    let failed = |source| StartError::Listen {
+        address,
+        flag: "--listen",
+        source,
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tell(&format!("Waiting for webhooks on http://{address}/"));
     if verifiers.is_empty() {
-        tell("Signatures are not checked; give the endpoint's secret with --secret whsec_… to check them.");
+        tell(
+            "Signatures are not checked; give the endpoint's secret with --secret whsec_… to check them.",
+        );
     }
     let (trigger, end) = shutdown::channel();
     let service = move |request, _peer| receive(request, Arc::clone(&verifiers));
@@ -52,7 +62,10 @@ async fn listen(args: ListenArgs) -> Result<(), ListenError> {
     Ok(())
 }
 
-async fn receive(request: Request<Incoming>, verifiers: Arc<Vec<Verifier>>) -> Response<Full<Bytes>> {
+async fn receive(
+    request: Request<Incoming>,
+    verifiers: Arc<Vec<Verifier>>,
+) -> Response<Full<Bytes>> {
     let (parts, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         return answer(StatusCode::PAYLOAD_TOO_LARGE);
@@ -60,13 +73,26 @@ async fn receive(request: Request<Incoming>, verifiers: Arc<Vec<Verifier>>) -> R
     let body = body.to_bytes();
     let verdict = match verifiers.as_slice() {
         [] => Ok("not checked"),
-        all if all.iter().any(|verifier| verifier.verify(&parts.headers, &body).is_ok()) => Ok("verified"),
+        all if all
+            .iter()
+            .any(|verifier| verifier.verify(&parts.headers, &body).is_ok()) =>
+        {
+            Ok("verified")
+        }
         _ => Err("NOT VERIFIED"),
     };
-    let id = parts.headers.get("webhook-id").and_then(|id| id.to_str().ok()).unwrap_or("no webhook-id");
+    let id = parts
+        .headers
+        .get("webhook-id")
+        .and_then(|id| id.to_str().ok())
+        .unwrap_or("no webhook-id");
     let word = verdict.unwrap_or_else(|word| word);
     say(&format!("{id}  {word}\n{}", String::from_utf8_lossy(&body)));
-    answer(if verdict.is_ok() { StatusCode::OK } else { StatusCode::BAD_REQUEST })
+    answer(if verdict.is_ok() {
+        StatusCode::OK
+    } else {
+        StatusCode::BAD_REQUEST
+    })
 }
 
 fn answer(status: StatusCode) -> Response<Full<Bytes>> {

@@ -63,6 +63,9 @@ impl Options {
     /// The same over a data directory.
     #[must_use]
     pub fn in_directory(path: impl Into<PathBuf>) -> Self {
-        Self { location: Location::Directory(path.into()), ..Self::ephemeral() }
+        Self {
+            location: Location::Directory(path.into()),
+            ..Self::ephemeral()
+        }
     }
 }

@@ -58,7 +58,11 @@ struct Capacity {
 impl Mapping {
     /// Polls until the end is told, then waits for the batches under way.
     pub(crate) async fn run(self, shutdown: Shutdown) {
-        let most = self.source.max_concurrency.unwrap_or(MOST_BATCHES).min(MOST_BATCHES);
+        let most = self
+            .source
+            .max_concurrency
+            .unwrap_or(MOST_BATCHES)
+            .min(MOST_BATCHES);
         let capacity = Capacity::new(most);
         let mut pollers = JoinSet::new();
         for _ in 0..POLLERS.min(most) {
@@ -70,7 +74,9 @@ impl Mapping {
     async fn poll(self, capacity: Capacity, shutdown: Shutdown) {
         let mut batches = JoinSet::new();
         while let Some(permit) = shutdown.or(capacity.take()).await {
-            let Some(batch) = shutdown.or(self.gather()).await else { break };
+            let Some(batch) = shutdown.or(self.gather()).await else {
+                break;
+            };
             if !batch.is_empty() {
                 let mapping = self.clone();
                 batches.spawn(async move {
@@ -120,7 +126,10 @@ impl Mapping {
         }
         if let Err(error) = self.sqs.delete_batch(&self.source.queue, &receipts).await {
             let queue = self.source.queue.clone();
-            self.emit(&DeleteFailed { queue, error: error.to_string() });
+            self.emit(&DeleteFailed {
+                queue,
+                error: error.to_string(),
+            });
         }
     }
 
@@ -131,7 +140,10 @@ impl Mapping {
     fn event(&self, batch: &[Received]) -> SqsEvent {
         let arn = world::arn("sqs", &self.source.queue);
         let mut event = SqsEvent::default();
-        event.records = batch.iter().map(|received| record(received, &arn)).collect();
+        event.records = batch
+            .iter()
+            .map(|received| record(received, &arn))
+            .collect();
         event
     }
 }
@@ -139,7 +151,10 @@ impl Mapping {
 impl Capacity {
     fn new(most: usize) -> Self {
         let now = POLLERS.min(most);
-        Self { permits: Arc::new(Semaphore::new(now)), spare: Arc::new(Semaphore::new(most - now)) }
+        Self {
+            permits: Arc::new(Semaphore::new(now)),
+            spare: Arc::new(Semaphore::new(most - now)),
+        }
     }
 
     /// A place for one more batch; a queue that waits for one for a while gets more places.
@@ -150,7 +165,10 @@ impl Capacity {
                 return permit;
             }
             let growth = self.spare.available_permits().min(GROWTH);
-            if let Ok(grown) = self.spare.try_acquire_many(u32::try_from(growth).unwrap_or_default()) {
+            if let Ok(grown) = self
+                .spare
+                .try_acquire_many(u32::try_from(growth).unwrap_or_default())
+            {
                 grown.forget();
                 self.permits.add_permits(growth);
             }
@@ -161,14 +179,20 @@ impl Capacity {
 /// The receipts to delete. As on AWS, a failure without an id, or with one that is not in the
 /// batch, fails the complete batch: deleting on a guess could lose a message.
 fn succeeded<'a>(batch: &'a [Received], answer: &SqsBatchResponse) -> Vec<&'a str> {
-    let failed: HashSet<&str> =
-        answer.batch_item_failures.iter().map(|failure| failure.item_identifier.as_str()).collect();
+    let failed: HashSet<&str> = answer
+        .batch_item_failures
+        .iter()
+        .map(|failure| failure.item_identifier.as_str())
+        .collect();
     let known = |id: &&&str| batch.iter().any(|received| received.message_id == **id);
     if failed.iter().filter(known).count() < failed.len() {
         return Vec::new();
     }
-    let good = batch.iter().filter(|received| !failed.contains(received.message_id.as_str()));
-    good.map(|received| received.receipt_handle.as_str()).collect()
+    let good = batch
+        .iter()
+        .filter(|received| !failed.contains(received.message_id.as_str()));
+    good.map(|received| received.receipt_handle.as_str())
+        .collect()
 }
 
 /// <https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html>, "Example Amazon SQS message event".
@@ -182,21 +206,35 @@ fn record(received: &Received, arn: &str) -> SqsMessage {
     record.event_source_arn = Some(arn.to_owned());
     record.aws_region = Some(world::REGION.to_owned());
     let system = [
-        ("ApproximateReceiveCount", Some(received.receive_count.to_string())),
+        (
+            "ApproximateReceiveCount",
+            Some(received.receive_count.to_string()),
+        ),
         ("SentTimestamp", Some(received.sent_ms.to_string())),
         ("SenderId", Some(world::ACCOUNT.to_owned())),
-        ("ApproximateFirstReceiveTimestamp", Some(received.first_received_ms.to_string())),
+        (
+            "ApproximateFirstReceiveTimestamp",
+            Some(received.first_received_ms.to_string()),
+        ),
         ("MessageGroupId", received.group_id.clone()),
-        ("DeadLetterQueueSourceArn", received.dead_letter_source_arn.clone()),
+        (
+            "DeadLetterQueueSourceArn",
+            received.dead_letter_source_arn.clone(),
+        ),
         ("AWSTraceHeader", received.trace_header.clone()),
     ];
-    record.attributes =
-        system.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+    record.attributes = system
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect();
     for (name, attribute) in &received.attributes {
         let mut copy = SqsMessageAttribute::default();
         copy.data_type = Some(attribute.data_type.clone());
         copy.string_value.clone_from(&attribute.string_value);
-        let binary = attribute.binary_value.as_ref().and_then(|text| STANDARD.decode(text).ok());
+        let binary = attribute
+            .binary_value
+            .as_ref()
+            .and_then(|text| STANDARD.decode(text).ok());
         copy.binary_value = binary.map(|bytes| {
             let mut data = Base64Data::default();
             data.0 = bytes;
@@ -206,3 +244,6 @@ fn record(received: &Received, arn: &str) -> SqsMessage {
     }
     record
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,7 +23,11 @@ impl Expression {
     /// # Errors
     /// In words that say what is understood.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let inner = |name: &str| text.strip_prefix(name)?.strip_prefix('(')?.strip_suffix(')');
+        let inner = |name: &str| {
+            text.strip_prefix(name)?
+                .strip_prefix('(')?
+                .strip_suffix(')')
+        };
         if let Some(rate) = inner("rate") {
             return rate_of(rate).map(Self::Rate).ok_or_else(|| {
                 format!("{text} is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)")
@@ -32,7 +36,9 @@ impl Expression {
         if let Some(fields) = inner("cron") {
             return Cron::parse(fields).map(Self::Cron);
         }
-        Err(format!("{text} is not understood; write rate(…) or cron(…)"))
+        Err(format!(
+            "{text} is not understood; write rate(…) or cron(…)"
+        ))
     }
 
     /// How long to wait at `now` for the next run.
@@ -93,19 +99,41 @@ mod tests {
             ("cron(0 0 31 2 ? *)", None),
         ] {
             let expression = Expression::parse(text).unwrap();
-            assert_eq!(expression.wait(now), wait.map(Duration::from_secs), "{text}");
+            assert_eq!(
+                expression.wait(now),
+                wait.map(Duration::from_secs),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn nonsense_is_refused_with_advice() {
         for (text, message) in [
-            ("each minute", "each minute is not understood; write rate(…) or cron(…)"),
-            ("rate(1 minutes)", "rate(1 minutes) is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)"),
-            ("rate(0 minutes)", "rate(0 minutes) is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)"),
-            ("cron(* * *)", "cron needs six fields: minute hour day month weekday year"),
-            ("cron(61 * * * ? *)", "cron field 61 is not understood; write *, ?, numbers, a-b, a,b or a/step within 0 to 59"),
-            ("cron(0 0 * * ? 2027)", "cron year 2027 is not supported here; write *"),
+            (
+                "each minute",
+                "each minute is not understood; write rate(…) or cron(…)",
+            ),
+            (
+                "rate(1 minutes)",
+                "rate(1 minutes) is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)",
+            ),
+            (
+                "rate(0 minutes)",
+                "rate(0 minutes) is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)",
+            ),
+            (
+                "cron(* * *)",
+                "cron needs six fields: minute hour day month weekday year",
+            ),
+            (
+                "cron(61 * * * ? *)",
+                "cron field 61 is not understood; write *, ?, numbers, a-b, a,b or a/step within 0 to 59",
+            ),
+            (
+                "cron(0 0 * * ? 2027)",
+                "cron year 2027 is not supported here; write *",
+            ),
         ] {
             assert_eq!(Expression::parse(text).unwrap_err(), message);
         }

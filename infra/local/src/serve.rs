@@ -38,7 +38,9 @@ async fn serve(args: ServeArgs) -> Result<(), StartError> {
     let data = (!args.ephemeral).then(|| args.data.clone());
     let system = System::start(options(args, preferred)).await?;
     if asked.is_none() && system.aws_endpoint() != Some(format!("http://{preferred}")) {
-        tell(&format!("Port {AWS_PORT} is taken; AWS tools find the services elsewhere (see below), or choose with --aws-listen."));
+        tell(&format!(
+            "Port {AWS_PORT} is taken; AWS tools find the services elsewhere (see below), or choose with --aws-listen."
+        ));
     }
     if json {
         let ready = Ready {
@@ -61,13 +63,25 @@ async fn serve(args: ServeArgs) -> Result<(), StartError> {
 }
 
 fn options(args: ServeArgs, preferred: SocketAddr) -> Options {
-    let location = if args.ephemeral { Location::Memory } else { Location::Directory(args.data) };
-    let verbosity = if args.verbose { Verbosity::All } else { Verbosity::Quiet };
+    let location = if args.ephemeral {
+        Location::Memory
+    } else {
+        Location::Directory(args.data)
+    };
+    let verbosity = if args.verbose {
+        Verbosity::All
+    } else {
+        Verbosity::Quiet
+    };
     Options {
-        template: args.template.map_or(TemplateSource::BuiltIn, TemplateSource::File),
+        template: args
+            .template
+            .map_or(TemplateSource::BuiltIn, TemplateSource::File),
         location,
         listen: args.listen,
-        aws_listen: args.aws_listen.map_or(AwsListen::Preferably(preferred), AwsListen::At),
+        aws_listen: args
+            .aws_listen
+            .map_or(AwsListen::Preferably(preferred), AwsListen::At),
         telemetry: console::live_log(verbosity),
         ..Options::ephemeral()
     }
@@ -88,12 +102,15 @@ async fn interrupted() {
 fn welcome(system: &System, data: Option<&std::path::Path>) -> String {
     let (api, network, keys) = (system.api(), system.network(), system.keys());
     let base = format!("{api}/v1/networks/{network}");
-    let data = data.map_or("in memory, gone at the end".to_owned(), |data| {
-        format!("{}  (keys in keys.json)", data.display())
-    });
+    let data = data.map_or_else(
+        || "in memory, gone at the end".to_owned(),
+        |data| format!("{}  (keys in keys.json)", data.display()),
+    );
     let (admin, producer, device) = (keys.super_admin(), keys.producer(), keys.device());
     // As it was called, so that the line works when pasted.
-    let program = std::env::args().next().unwrap_or_else(|| "fanfare".to_owned());
+    let program = std::env::args()
+        .next()
+        .unwrap_or_else(|| "fanfare".to_owned());
     format!(
         r#"Fanfare is running.
 
@@ -123,14 +140,16 @@ Ctrl-C ends it."#,
 }
 
 fn aws_help(system: &System) -> String {
-    let Some(endpoint) = system.aws_endpoint() else { return String::new() };
+    let Some(endpoint) = system.aws_endpoint() else {
+        return String::new();
+    };
     let queue = system.events_queue_url().unwrap_or_default();
     let (network, region) = (system.network(), world::REGION);
     format!(
         r#"
 SQS, DynamoDB and Secrets Manager answer AWS tools at {endpoint}. A producer may post to the queue itself:
 
-  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws --endpoint-url {endpoint} --region {region} sqs send-message --queue-url {queue} --message-body '{{"network":"{network}","event":"message.didCreate","data":{{}}}}'
+  AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local aws --endpoint-url {endpoint} --region {region} sqs send-message --queue-url {queue} --message-body '{{"networkId":"{network}","event":"message.didCreate","data":{{}}}}'
 "#
     )
 }

@@ -77,7 +77,10 @@ impl System {
         let (listener, api) = bind(options.listen, "--listen").await?;
         let aws = bind_aws(options.aws_listen).await?;
         let clock = options.clock.clone();
-        let embedded = Embedded::open(options.location.clone(), Arc::new(move || clock.now().millis()))?;
+        let embedded = Embedded::open(
+            options.location.clone(),
+            Arc::new(move || clock.now().millis()),
+        )?;
         let platform = Platform {
             env: std::iter::empty().collect(),
             aws: Aws::over(embedded.http_client()),
@@ -106,7 +109,11 @@ impl System {
         };
         system.spawn_gateway(listener, &functions, &shutdown)?;
         system.spawn_pollers(&functions, &shutdown)?;
-        system.spawn_upkeep(aws.map(|(listener, _)| listener), options.schedules, &shutdown);
+        system.spawn_upkeep(
+            aws.map(|(listener, _)| listener),
+            options.schedules,
+            &shutdown,
+        );
         Ok(system)
     }
 
@@ -148,8 +155,15 @@ impl System {
     #[must_use]
     pub fn events_queue_url(&self) -> Option<&str> {
         let named = |function: &crate::template::Function| function.package == "events-api";
-        let function = self.template.functions.iter().find(|function| named(function))?;
-        function.environment.get("EVENTS_QUEUE_URL").map(String::as_str)
+        let function = self
+            .template
+            .functions
+            .iter()
+            .find(|function| named(function))?;
+        function
+            .environment
+            .get("EVENTS_QUEUE_URL")
+            .map(String::as_str)
     }
 
     /// How many polls of the queues have returned nothing; `Embedded::calls` counts them too.
@@ -175,7 +189,10 @@ impl System {
             return Err(RunError::Unknown(name.to_owned()));
         }
         for timer in found {
-            let failed = |failure: Failure| RunError::Failed { name: name.to_owned(), source: failure.into() };
+            let failed = |failure: Failure| RunError::Failed {
+                name: name.to_owned(),
+                source: failure.into(),
+            };
             timer.fire().await.map_err(failed)?;
         }
         Ok(())
@@ -189,14 +206,24 @@ impl System {
         self.embedded.sqs().release_in_flight();
     }
 
-    fn spawn_gateway(&mut self, listener: TcpListener, functions: &Functions, shutdown: &Shutdown) -> Result<(), StartError> {
+    fn spawn_gateway(
+        &mut self,
+        listener: TcpListener,
+        functions: &Functions,
+        shutdown: &Shutdown,
+    ) -> Result<(), StartError> {
         let gateway = Gateway::new(&self.template.api, functions, &self.platform)?;
         let service = move |request, peer| gateway.clone().answer(request, peer);
-        self.tasks.spawn(http_server::serve(listener, shutdown.clone(), service));
+        self.tasks
+            .spawn(http_server::serve(listener, shutdown.clone(), service));
         Ok(())
     }
 
-    fn spawn_pollers(&mut self, functions: &Functions, shutdown: &Shutdown) -> Result<(), StartError> {
+    fn spawn_pollers(
+        &mut self,
+        functions: &Functions,
+        shutdown: &Shutdown,
+    ) -> Result<(), StartError> {
         for source in &self.template.sources {
             let mapping = Mapping {
                 bound: functions.batch(&source.function)?,
@@ -211,7 +238,12 @@ impl System {
         Ok(())
     }
 
-    fn spawn_upkeep(&mut self, aws: Option<TcpListener>, schedules: Schedules, shutdown: &Shutdown) {
+    fn spawn_upkeep(
+        &mut self,
+        aws: Option<TcpListener>,
+        schedules: Schedules,
+        shutdown: &Shutdown,
+    ) {
         if schedules == Schedules::Running {
             for timer in &self.timers {
                 self.tasks.spawn(timer.clone().run(shutdown.clone()));
@@ -220,7 +252,8 @@ impl System {
         if let Some(listener) = aws {
             let (embedded, end) = (self.embedded.clone(), shutdown.clone());
             // It only fails for an address that is not loopback, which `bind_aws` refuses first.
-            self.tasks.spawn(async move { drop(embedded.serve(listener, end.wait()).await) });
+            self.tasks
+                .spawn(async move { drop(embedded.serve(listener, end.wait()).await) });
         }
         let (embedded, end) = (self.embedded.clone(), shutdown.clone());
         self.tasks.spawn(async move {
@@ -245,7 +278,9 @@ impl Timer {
             }
             if let Err(failure) = self.fire().await {
                 let event = CallFailed::new(&self.bound.function, &failure);
-                self.platform.telemetry.emit(&event, self.platform.clock.now().millis());
+                self.platform
+                    .telemetry
+                    .emit(&event, self.platform.clock.now().millis());
             }
             wait = self.wait();
         }
@@ -269,7 +304,11 @@ impl Timer {
 type Listening = (TcpListener, SocketAddr);
 
 async fn bind(address: SocketAddr, flag: &'static str) -> Result<Listening, StartError> {
-    let failed = |source| StartError::Listen { address, flag, source };
+    let failed = |source| StartError::Listen {
+        address,
+        flag,
+        source,
+    };
     let listener = TcpListener::bind(address).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     Ok((listener, address))
@@ -281,7 +320,11 @@ async fn bind_aws(listen: AwsListen) -> Result<Option<Listening>, StartError> {
         AwsListen::Off => return Ok(None),
         AwsListen::At(address) if !address.ip().is_loopback() => {
             let problem = "its callers are not authenticated, so it must be a loopback address";
-            return Err(StartError::Listen { address, flag: FLAG, source: io::Error::other(problem) });
+            return Err(StartError::Listen {
+                address,
+                flag: FLAG,
+                source: io::Error::other(problem),
+            });
         }
         AwsListen::At(address) => bind(address, FLAG).await?,
         AwsListen::Preferably(address) => match bind(address, FLAG).await {
@@ -294,10 +337,16 @@ async fn bind_aws(listen: AwsListen) -> Result<Option<Listening>, StartError> {
 
 fn create_queues(embedded: &Embedded, template: &Template) -> Result<(), StartError> {
     // Dead-letter queues first: AWS too refuses a redrive to a queue that does not exist.
-    let (with, without): (Vec<_>, Vec<_>) = template.queues.iter().partition(|queue| queue.redrive.is_some());
+    let (with, without): (Vec<_>, Vec<_>) = template
+        .queues
+        .iter()
+        .partition(|queue| queue.redrive.is_some());
     for queue in without.into_iter().chain(with) {
         let created = embedded.sqs().create_queue(&queue.name, attributes(queue));
-        created.map_err(|source| StartError::Queue { queue: queue.name.clone(), source })?;
+        created.map_err(|source| StartError::Queue {
+            queue: queue.name.clone(),
+            source,
+        })?;
     }
     // Whoever held a message was this system's predecessor, and is gone.
     embedded.sqs().release_in_flight();
@@ -308,10 +357,16 @@ fn attributes(queue: &Queue) -> QueueAttributes {
     let default = QueueAttributes::default();
     QueueAttributes {
         delay_seconds: queue.delay_seconds.unwrap_or(default.delay_seconds),
-        maximum_message_bytes: queue.maximum_message_bytes.unwrap_or(default.maximum_message_bytes),
+        maximum_message_bytes: queue
+            .maximum_message_bytes
+            .unwrap_or(default.maximum_message_bytes),
         retention_seconds: queue.retention_seconds.unwrap_or(default.retention_seconds),
-        receive_wait_seconds: queue.receive_wait_seconds.unwrap_or(default.receive_wait_seconds),
-        visibility_timeout_seconds: queue.visibility_seconds.unwrap_or(default.visibility_timeout_seconds),
+        receive_wait_seconds: queue
+            .receive_wait_seconds
+            .unwrap_or(default.receive_wait_seconds),
+        visibility_timeout_seconds: queue
+            .visibility_seconds
+            .unwrap_or(default.visibility_timeout_seconds),
         redrive: queue.redrive.as_ref().map(|redrive| Redrive {
             dead_letter_queue: redrive.queue.clone(),
             max_receive_count: redrive.max_receives,
@@ -321,23 +376,44 @@ fn attributes(queue: &Queue) -> QueueAttributes {
 }
 
 /// Their records are written at every start: the file is the truth, and a lost record is made good.
-async fn open_keys(location: &Location, template: &Template, platform: &Platform) -> Result<Keys, StartError> {
+async fn open_keys(
+    location: &Location,
+    template: &Template,
+    platform: &Platform,
+) -> Result<Keys, StartError> {
     let keys = Keys::open(location, &platform.random)?;
-    let authorizer = template.functions.iter().find(|function| function.package == "authorizer");
+    let authorizer = template
+        .functions
+        .iter()
+        .find(|function| function.package == "authorizer");
     let table = authorizer.and_then(|function| function.environment.get("TABLE_NAME"));
-    let store = Store::new(platform.aws.dynamodb(), table.ok_or(StartError::NoKeyTable)?);
+    let store = Store::new(
+        platform.aws.dynamodb(),
+        table.ok_or(StartError::NoKeyTable)?,
+    );
     for (key, grant) in keys.grants() {
-        store.put_api_key(key, &grant).await.map_err(StartError::RecordKey)?;
+        store
+            .put_api_key(key, &grant)
+            .await
+            .map_err(StartError::RecordKey)?;
     }
     Ok(keys)
 }
 
-fn timers(template: &Template, functions: &Functions, platform: &Platform) -> Result<Vec<Timer>, StartError> {
+fn timers(
+    template: &Template,
+    functions: &Functions,
+    platform: &Platform,
+) -> Result<Vec<Timer>, StartError> {
     let mut timers = Vec::new();
     for function in &template.functions {
         for schedule in &function.schedules {
             let bound = functions.schedule(&function.name)?;
-            timers.push(Timer { schedule: schedule.clone(), bound, platform: platform.clone() });
+            timers.push(Timer {
+                schedule: schedule.clone(),
+                bound,
+                platform: platform.clone(),
+            });
         }
     }
     Ok(timers)

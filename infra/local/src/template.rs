@@ -45,8 +45,11 @@ pub struct Template {
 }
 
 /// Resources that grant, log, or watch; nothing here depends on them.
-const SKIPPED: [&str; 3] =
-    ["AWS::CloudWatch::Alarm", "AWS::Lambda::Permission", "AWS::Logs::LogGroup"];
+const SKIPPED: [&str; 3] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::Lambda::Permission",
+    "AWS::Logs::LogGroup",
+];
 
 impl Template {
     /// The template this program was built with.
@@ -60,8 +63,10 @@ impl Template {
     /// # Errors
     /// When the file cannot be read, is malformed, or needs something that is not supported here.
     pub fn read(path: &Path) -> Result<Self, TemplateError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| TemplateError::Read { path: path.to_path_buf(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| TemplateError::Read {
+            path: path.to_path_buf(),
+            source,
+        })?;
         Self::parse(&text)
     }
 
@@ -69,12 +74,23 @@ impl Template {
     /// When the text is malformed, or needs something that is not supported here.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let document = Document::parse(text)?;
-        let scope = Scope { document: &document };
+        let scope = Scope {
+            document: &document,
+        };
         let mut api = api::Parts::default();
-        let mut template =
-            Self { functions: vec![], sources: vec![], queues: vec![], tables: vec![], api: HttpApi::default() };
+        let mut template = Self {
+            functions: vec![],
+            sources: vec![],
+            queues: vec![],
+            tables: vec![],
+            api: HttpApi::default(),
+        };
         for (logical, resource) in &document.resources {
-            let reader = Reader { scope: &scope, logical, resource };
+            let reader = Reader {
+                scope: &scope,
+                logical,
+                resource,
+            };
             match resource.kind.as_str() {
                 "AWS::Serverless::Function" => template.functions.push(function::read(&reader)?),
                 "AWS::Lambda::EventSourceMapping" => template.sources.push(function::read_source(&reader)?),
@@ -104,25 +120,54 @@ impl Template {
         let queue = |name: &str| self.queues.iter().any(|queue| queue.name == name);
         for source in &self.sources {
             if !known(&source.function) {
-                return Err(no_such(&source.logical, "FunctionName", "function", &source.function));
+                return Err(no_such(
+                    &source.logical,
+                    "FunctionName",
+                    "function",
+                    &source.function,
+                ));
             }
             if !queue(&source.queue) {
-                return Err(no_such(&source.logical, "EventSourceArn", "queue", &source.queue));
+                return Err(no_such(
+                    &source.logical,
+                    "EventSourceArn",
+                    "queue",
+                    &source.queue,
+                ));
             }
         }
-        for target in self.queues.iter().filter_map(|queue| Some((queue, queue.redrive.as_ref()?))) {
+        for target in self
+            .queues
+            .iter()
+            .filter_map(|queue| Some((queue, queue.redrive.as_ref()?)))
+        {
             if !queue(&target.1.queue) {
-                return Err(no_such(&target.0.logical, "RedrivePolicy", "queue", &target.1.queue));
+                return Err(no_such(
+                    &target.0.logical,
+                    "RedrivePolicy",
+                    "queue",
+                    &target.1.queue,
+                ));
             }
         }
         for route in &self.api.routes {
             if !known(&route.function) {
-                return Err(no_such(&route.logical, "Target", "function", &route.function));
+                return Err(no_such(
+                    &route.logical,
+                    "Target",
+                    "function",
+                    &route.function,
+                ));
             }
         }
         for authorizer in self.api.authorizers.values() {
             if !known(&authorizer.function) {
-                return Err(no_such(&authorizer.logical, "AuthorizerUri", "function", &authorizer.function));
+                return Err(no_such(
+                    &authorizer.logical,
+                    "AuthorizerUri",
+                    "function",
+                    &authorizer.function,
+                ));
             }
         }
         Ok(())
@@ -130,7 +175,11 @@ impl Template {
 }
 
 fn no_such(resource: &str, property: &str, what: &str, name: &str) -> TemplateError {
-    TemplateError::property(resource, property, format!("the template has no {what} {name}; correct the reference"))
+    TemplateError::property(
+        resource,
+        property,
+        format!("the template has no {what} {name}; correct the reference"),
+    )
 }
 
 /// The values of environment variables, as Lambda would set them.

@@ -25,14 +25,20 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     pub(crate) fn new(secret: &str) -> Result<Self, Untrusted> {
-        Ok(Self { standard: Webhook::new(secret)?, text: secret.to_owned() })
+        Ok(Self {
+            standard: Webhook::new(secret)?,
+            text: secret.to_owned(),
+        })
     }
 
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &[u8]) -> Result<(), Untrusted> {
         self.standard.verify(body, headers)?;
         let given = headers.get("x-amity-signature").ok_or(Untrusted::Amity)?;
-        let given = STANDARD.decode(given.as_bytes()).map_err(|_| Untrusted::Amity)?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.text.as_bytes()).map_err(|_| Untrusted::Amity)?;
+        let given = STANDARD
+            .decode(given.as_bytes())
+            .map_err(|_| Untrusted::Amity)?;
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(self.text.as_bytes()).map_err(|_| Untrusted::Amity)?;
         mac.update(body);
         mac.verify_slice(&given).map_err(|_| Untrusted::Amity)
     }

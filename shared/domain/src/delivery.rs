@@ -36,9 +36,15 @@ pub struct Arranged {
 pub fn arrange(next: Timestamp, now: Timestamp) -> Arranged {
     let wait = next.since(now);
     if wait <= LONGEST_QUEUED {
-        Arranged { queued: Some(wait), due: next.after(RESCUE_AFTER) }
+        Arranged {
+            queued: Some(wait),
+            due: next.after(RESCUE_AFTER),
+        }
     } else {
-        Arranged { queued: None, due: next }
+        Arranged {
+            queued: None,
+            due: next,
+        }
     }
 }
 
@@ -97,11 +103,29 @@ mod tests {
     #[test]
     fn short_waits_ride_the_queue_and_long_ones_the_index() {
         let now = Timestamp::from_millis(1_000_000);
-        for (seconds, queued) in [(0, true), (5, true), (900, true), (901, false), (36_000, false)] {
+        for (seconds, queued) in [
+            (0, true),
+            (5, true),
+            (900, true),
+            (901, false),
+            (36_000, false),
+        ] {
             let next = now.after(Duration::from_secs(seconds));
             let arranged = arrange(next, now);
-            assert_eq!(arranged.queued, queued.then_some(Duration::from_secs(seconds)), "{seconds}");
-            assert_eq!(arranged.due, if queued { next.after(RESCUE_AFTER) } else { next }, "{seconds}");
+            assert_eq!(
+                arranged.queued,
+                queued.then_some(Duration::from_secs(seconds)),
+                "{seconds}"
+            );
+            assert_eq!(
+                arranged.due,
+                if queued {
+                    next.after(RESCUE_AFTER)
+                } else {
+                    next
+                },
+                "{seconds}"
+            );
         }
     }
 

@@ -31,7 +31,12 @@ impl<E: std::error::Error> From<E> for Failure {
 }
 
 /// Answers one request with the operation its route names, or with the reason why not.
-pub async fn answer<O, F, Fut>(routes: &'static [Route<O>], request: ApiGatewayV2httpRequest, platform: &Platform, run: F) -> ApiGatewayV2httpResponse
+pub async fn answer<O, F, Fut>(
+    routes: &'static [Route<O>],
+    request: ApiGatewayV2httpRequest,
+    platform: &Platform,
+    run: F,
+) -> ApiGatewayV2httpResponse
 where
     O: Copy,
     F: FnOnce(O, Call) -> Fut,
@@ -51,21 +56,45 @@ where
         Ok(reply) => (reply, None),
         Err(Failure::Problem(problem)) => (problem.reply(), Some(problem.entry().id)),
         Err(Failure::Internal(error)) => {
-            platform.telemetry.emit(&RequestFailed { operation, error }, platform.clock.now().millis());
-            (Problem::Internal.reply(), Some(Problem::Internal.entry().id))
+            platform.telemetry.emit(
+                &RequestFailed { operation, error },
+                platform.clock.now().millis(),
+            );
+            (
+                Problem::Internal.reply(),
+                Some(Problem::Internal.entry().id),
+            )
         }
     };
     let now = platform.clock.now();
     let duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
-    platform.telemetry.emit(&RequestAnswered { operation, status: reply.status(), problem, duration_ms }, now.millis());
+    platform.telemetry.emit(
+        &RequestAnswered {
+            operation,
+            status: reply.status(),
+            problem,
+            duration_ms,
+        },
+        now.millis(),
+    );
     reply.into_response()
 }
 
-fn admitted<O>(routes: &'static [Route<O>], request: ApiGatewayV2httpRequest) -> Result<(&'static Route<O>, Call), Problem> {
+fn admitted<O>(
+    routes: &'static [Route<O>],
+    request: ApiGatewayV2httpRequest,
+) -> Result<(&'static Route<O>, Call), Problem> {
     let path = request.raw_path.as_deref().unwrap_or_default();
     let found = find(routes, request.request_context.http.method.as_str(), path)?;
     let (route, parameters) = (found.route, found.parameters);
-    let call = Call { parameters, request };
-    admit(caller(&call.request).as_ref(), call.parameter("network"), route.needs)?;
+    let call = Call {
+        parameters,
+        request,
+    };
+    admit(
+        caller(&call.request).as_ref(),
+        call.parameter("network"),
+        route.needs,
+    )?;
     Ok((route, call))
 }

@@ -21,7 +21,9 @@ pub fn parse_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> 
 fn describe(path: &str, error: &serde_json::Error) -> Problem {
     let text = error.to_string();
     match error.classify() {
-        Category::Syntax | Category::Eof | Category::Io => Problem::MalformedJson(format!("the body is not JSON: {text}")),
+        Category::Syntax | Category::Eof | Category::Io => {
+            Problem::MalformedJson(format!("the body is not JSON: {text}"))
+        }
         Category::Data => Problem::InvalidFields(vec![field_error(path, &text)]),
     }
 }
@@ -31,11 +33,26 @@ fn describe(path: &str, error: &serde_json::Error) -> Problem {
 fn field_error(path: &str, text: &str) -> FieldError {
     let message = text.split(" at line ").next().unwrap_or(text);
     let parent = if path == "." { "" } else { path };
-    for (start, rule) in [("unknown field `", "unknown"), ("missing field `", "required"), ("duplicate field `", "duplicate")] {
-        if let Some(name) = message.strip_prefix(start).and_then(|rest| rest.split('`').next()) {
+    for (start, rule) in [
+        ("unknown field `", "unknown"),
+        ("missing field `", "required"),
+        ("duplicate field `", "duplicate"),
+    ] {
+        if let Some(name) = message
+            .strip_prefix(start)
+            .and_then(|rest| rest.split('`').next())
+        {
             // For an unknown field the path already ends with its name.
             let known = parent == name || parent.ends_with(&format!(".{name}"));
-            let field = if known || parent.is_empty() { if known { parent.to_owned() } else { name.to_owned() } } else { format!("{parent}.{name}") };
+            let field = if known || parent.is_empty() {
+                if known {
+                    parent.to_owned()
+                } else {
+                    name.to_owned()
+                }
+            } else {
+                format!("{parent}.{name}")
+            };
             return FieldError::new(field, rule, said(rule, message));
         }
     }
@@ -79,7 +96,11 @@ mod tests {
             let Err(Problem::InvalidFields(errors)) = parse_json::<Body>(body.as_bytes()) else {
                 panic!("{body} was not refused for its fields");
             };
-            assert_eq!((errors[0].field.as_str(), errors[0].rule), (field, rule), "{body}: {errors:?}");
+            assert_eq!(
+                (errors[0].field.as_str(), errors[0].rule),
+                (field, rule),
+                "{body}: {errors:?}"
+            );
             assert!(!errors[0].message.contains("line"), "{errors:?}");
         }
         for body in ["", "{", "{\"url\":\"x\"} tail", "\u{1}", "nope"] {

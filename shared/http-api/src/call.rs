@@ -34,7 +34,10 @@ impl Call {
     /// A path parameter; empty when the route has none of this name.
     #[must_use]
     pub fn parameter(&self, name: &str) -> &str {
-        self.parameters.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value)
+        self.parameters
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map_or("", |(_, value)| value)
     }
 
     #[must_use]
@@ -47,10 +50,26 @@ impl Call {
     /// # Errors
     /// When there is one.
     pub fn only_queries(&self, known: &[&str]) -> Result<(), Problem> {
-        let foreign = self.request.query_string_parameters.iter().map(|(name, _)| name).filter(|name| !known.contains(name));
-        let errors: Vec<_> =
-            foreign.map(|name| FieldError::new(name, "unknown", format!("is not a query parameter here; known: {}", known.join(", ")))).collect();
-        if errors.is_empty() { Ok(()) } else { Err(Problem::InvalidFields(errors)) }
+        let foreign = self
+            .request
+            .query_string_parameters
+            .iter()
+            .map(|(name, _)| name)
+            .filter(|name| !known.contains(name));
+        let errors: Vec<_> = foreign
+            .map(|name| {
+                FieldError::new(
+                    name,
+                    "unknown",
+                    format!("is not a query parameter here; known: {}", known.join(", ")),
+                )
+            })
+            .collect();
+        if errors.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::InvalidFields(errors))
+        }
     }
 
     #[must_use]
@@ -65,11 +84,17 @@ impl Call {
     pub fn body(&self, limit: usize) -> Result<Vec<u8>, Problem> {
         let text = self.request.body.as_deref().unwrap_or_default();
         let body = if self.request.is_base64_encoded {
-            STANDARD.decode(text).map_err(|_| Problem::MalformedJson("the body is not UTF-8 text".to_owned()))?
+            STANDARD
+                .decode(text)
+                .map_err(|_| Problem::MalformedJson("the body is not UTF-8 text".to_owned()))?
         } else {
             text.as_bytes().to_vec()
         };
-        if body.len() > limit { Err(Problem::PayloadTooLarge { limit }) } else { Ok(body) }
+        if body.len() > limit {
+            Err(Problem::PayloadTooLarge { limit })
+        } else {
+            Ok(body)
+        }
     }
 }
 
@@ -78,11 +103,18 @@ impl Call {
 pub(crate) fn caller(request: &ApiGatewayV2httpRequest) -> Option<Caller> {
     let context = &request.request_context.authorizer.as_ref()?.fields;
     let text = |name: &str| context.get(name).and_then(Value::as_str);
-    Some(Caller { network: NetworkId::parse(text("network")?)?, access: Access::parse(text("access")?)? })
+    Some(Caller {
+        network: NetworkId::parse(text("network")?)?,
+        access: Access::parse(text("access")?)?,
+    })
 }
 
 /// Whether `caller` may do what needs any of `needs` in the network of the path.
-pub(crate) fn admit(caller: Option<&Caller>, network: &str, needs: &[Permission]) -> Result<(), Problem> {
+pub(crate) fn admit(
+    caller: Option<&Caller>,
+    network: &str,
+    needs: &[Permission],
+) -> Result<(), Problem> {
     if needs.is_empty() {
         return Ok(());
     }
@@ -90,5 +122,12 @@ pub(crate) fn admit(caller: Option<&Caller>, network: &str, needs: &[Permission]
     if caller.network.as_str() != network {
         return Err(Problem::WrongNetwork);
     }
-    if needs.iter().any(|permission| caller.access.allows(*permission)) { Ok(()) } else { Err(Problem::NotPermitted) }
+    if needs
+        .iter()
+        .any(|permission| caller.access.allows(*permission))
+    {
+        Ok(())
+    } else {
+        Err(Problem::NotPermitted)
+    }
 }

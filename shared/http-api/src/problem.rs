@@ -127,12 +127,19 @@ impl Problem {
             | Self::Unavailable
             | Self::Internal => Vec::new(),
         };
-        ProblemBody { kind: format!("/v1/problems/{}", entry.id), title: entry.title, status: entry.status, detail: self.detail(), errors }
+        ProblemBody {
+            kind: format!("/v1/problems/{}", entry.id),
+            title: entry.title,
+            status: entry.status,
+            detail: self.detail(),
+            errors,
+        }
     }
 
     #[must_use]
     pub fn reply(&self) -> Reply {
-        let mut reply = Reply::json(self.entry().status, &self.body()).header("content-type", "application/problem+json");
+        let mut reply = Reply::json(self.entry().status, &self.body())
+            .header("content-type", "application/problem+json");
         if let Self::MethodNotAllowed { allowed } = self {
             reply = reply.header("allow", &allowed.join(", "));
         }
@@ -149,23 +156,33 @@ impl Problem {
                 let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
                 texts.join("; ")
             }
-            Self::PayloadTooLarge { limit } => format!("the body may have at most {limit} bytes here"),
+            Self::PayloadTooLarge { limit } => {
+                format!("the body may have at most {limit} bytes here")
+            }
             Self::Unauthorized => "send an API key: Authorization: Bearer ff_…".to_owned(),
             Self::WrongNetwork => "use a key of the network named in the path".to_owned(),
             Self::NotPermitted => "use a key whose role or scopes allow this operation".to_owned(),
             Self::UnknownPath => "see /v1/openapi.json for all paths".to_owned(),
             Self::NotFound { what } => format!("this network has no such {what}"),
             Self::MethodNotAllowed { allowed } => format!("this path takes {}", allowed.join(", ")),
-            Self::PreconditionFailed => "read it again and repeat the change with its new ETag".to_owned(),
+            Self::PreconditionFailed => {
+                "read it again and repeat the change with its new ETag".to_owned()
+            }
             Self::IdempotencyMismatch => "use a new Idempotency-Key for a new request".to_owned(),
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
-            Self::Internal => "the operator's log has the reason, under this request's id".to_owned(),
+            Self::Internal => {
+                "the operator's log has the reason, under this request's id".to_owned()
+            }
         }
     }
 }
 
 fn field_body(error: &FieldError) -> ProblemFieldBody {
-    ProblemFieldBody { field: error.field.clone(), rule: error.rule.to_owned(), message: error.message.clone() }
+    ProblemFieldBody {
+        field: error.field.clone(),
+        rule: error.rule.to_owned(),
+        message: error.message.clone(),
+    }
 }
 
 #[cfg(test)]
@@ -175,12 +192,18 @@ mod tests {
     #[test]
     fn every_problem_has_a_page_for_caller_operator_and_developer() {
         for entry in CATALOGUE {
-            assert!(entry.page.starts_with(&format!("# {}\n", entry.title)), "{}", entry.id);
+            assert!(
+                entry.page.starts_with(&format!("# {}\n", entry.title)),
+                "{}",
+                entry.id
+            );
             for reader in ["**Caller.**", "**Operator.**", "**Developer.**"] {
                 assert!(entry.page.contains(reader), "{} lacks {reader}", entry.id);
             }
         }
-        let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/problems")).unwrap().count();
+        let pages = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/problems"))
+            .unwrap()
+            .count();
         assert_eq!(pages, CATALOGUE.len(), "pages and problems are one to one");
     }
 }

@@ -21,12 +21,21 @@ impl Reply {
 
     #[must_use]
     pub fn text(status: u16, content_type: &'static str, body: String) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Some(body) }.header("content-type", content_type)
+        Self {
+            status,
+            headers: HeaderMap::new(),
+            body: Some(body),
+        }
+        .header("content-type", content_type)
     }
 
     #[must_use]
     pub fn no_content() -> Self {
-        Self { status: 204, headers: HeaderMap::new(), body: None }
+        Self {
+            status: 204,
+            headers: HeaderMap::new(),
+            body: None,
+        }
     }
 
     /// Sets a header; a value that HTTP cannot carry is left out.
@@ -48,7 +57,10 @@ impl Reply {
         response.status_code = i64::from(self.status);
         response.headers = self.headers;
         // Answers may hold secrets once and personal data often; nobody in between may keep them.
-        response.headers.insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response.headers.insert(
+            http::header::CACHE_CONTROL,
+            HeaderValue::from_static("no-store"),
+        );
         response.body = self.body.map(Body::Text);
         response
     }

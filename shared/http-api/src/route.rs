@@ -23,7 +23,11 @@ pub(crate) struct Found<'r, O: 'static> {
     pub(crate) parameters: Vec<(&'static str, String)>,
 }
 
-pub(crate) fn find<'r, O>(routes: &'r [Route<O>], method: &str, path: &str) -> Result<Found<'r, O>, Problem> {
+pub(crate) fn find<'r, O>(
+    routes: &'r [Route<O>],
+    method: &str,
+    path: &str,
+) -> Result<Found<'r, O>, Problem> {
     let mut allowed = Vec::new();
     for route in routes {
         let Some(parameters) = matched(route.path, path) else {
@@ -34,7 +38,11 @@ pub(crate) fn find<'r, O>(routes: &'r [Route<O>], method: &str, path: &str) -> R
         }
         allowed.push(route.method);
     }
-    Err(if allowed.is_empty() { Problem::UnknownPath } else { Problem::MethodNotAllowed { allowed } })
+    Err(if allowed.is_empty() {
+        Problem::UnknownPath
+    } else {
+        Problem::MethodNotAllowed { allowed }
+    })
 }
 
 fn matched(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
@@ -79,9 +87,27 @@ mod tests {
     use super::*;
 
     const ROUTES: &[Route<u8>] = &[
-        Route { method: "GET", path: "/v1/n/{network}/x", needs: &[], operation: 1, name: "a" },
-        Route { method: "POST", path: "/v1/n/{network}/x", needs: &[], operation: 2, name: "b" },
-        Route { method: "GET", path: "/v1/n/{network}/x/{id}", needs: &[], operation: 3, name: "c" },
+        Route {
+            method: "GET",
+            path: "/v1/n/{network}/x",
+            needs: &[],
+            operation: 1,
+            name: "a",
+        },
+        Route {
+            method: "POST",
+            path: "/v1/n/{network}/x",
+            needs: &[],
+            operation: 2,
+            name: "b",
+        },
+        Route {
+            method: "GET",
+            path: "/v1/n/{network}/x/{id}",
+            needs: &[],
+            operation: 3,
+            name: "c",
+        },
     ];
 
     #[test]

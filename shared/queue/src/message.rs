@@ -58,12 +58,21 @@ pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String
 /// When the body can never become an event.
 pub fn read_event(body: &str, accepted: Timestamp, message_id: &str) -> Result<Event, Malformed> {
     if body.len() > MAX_BYTES + 1024 {
-        let error = FieldError::new("", "too_large", format!("an event may have at most {MAX_BYTES} bytes"));
+        let error = FieldError::new(
+            "",
+            "too_large",
+            format!("an event may have at most {MAX_BYTES} bytes"),
+        );
         return Err(Malformed::Fields(vec![error]));
     }
     let wire: EventWire<'_> = serde_json::from_str(body).map_err(Malformed::Json)?;
-    let network = NetworkId::parse(&wire.network_id)
-        .ok_or_else(|| Malformed::Fields(vec![FieldError::new("networkId", "format", NetworkId::RULE)]))?;
+    let network = NetworkId::parse(&wire.network_id).ok_or_else(|| {
+        Malformed::Fields(vec![FieldError::new(
+            "networkId",
+            "format",
+            NetworkId::RULE,
+        )])
+    })?;
     let draft = Draft {
         id: wire.id.as_deref(),
         event: &wire.event,
@@ -72,7 +81,10 @@ pub fn read_event(body: &str, accepted: Timestamp, message_id: &str) -> Result<E
         version: wire.version.as_deref(),
     };
     let mut checked = draft.check().map_err(Malformed::Fields)?;
-    let id = checked.id.take().unwrap_or_else(|| EventId::of_message(accepted, message_id));
+    let id = checked
+        .id
+        .take()
+        .unwrap_or_else(|| EventId::of_message(accepted, message_id));
     Ok(checked.accept(network, id, accepted))
 }
 
@@ -164,7 +176,9 @@ impl DeliveryMessage {
     /// When the body is not one of ours.
     pub fn read(body: &str) -> Result<Self, Malformed> {
         let wire: DeliveryWire = serde_json::from_str(body).map_err(Malformed::Json)?;
-        let bad = |field: &str| Malformed::Fields(vec![FieldError::new(field, "format", "is not one of ours")]);
+        let bad = |field: &str| {
+            Malformed::Fields(vec![FieldError::new(field, "format", "is not one of ours")])
+        };
         if wire.attempt == 0 {
             return Err(bad("attempt"));
         }
@@ -217,24 +231,51 @@ mod tests {
 
     #[test]
     fn an_event_sent_straight_to_the_queue_is_read_or_refused_with_the_reason() {
-        let event = read_event(r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#, AT, "m-1").unwrap();
-        let again = read_event(r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#, AT, "m-1").unwrap();
+        let event = read_event(
+            r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#,
+            AT,
+            "m-1",
+        )
+        .unwrap();
+        let again = read_event(
+            r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#,
+            AT,
+            "m-1",
+        )
+        .unwrap();
         assert_eq!(event.id, again.id, "no id: derived from the message");
         assert_eq!(event.timestamp, AT);
         for (body, expected) in [
             ("garbage", "not the JSON"),
             ("{}", "missing field `networkId`"),
-            (r#"{"networkId":"demo","event":"a.b","data":{},"extra":1}"#, "unknown field `extra`"),
-            (r#"{"networkId":"DEMO!","event":"a.b","data":{}}"#, "networkId: must be"),
-            (r#"{"networkId":"demo","event":"a b","data":[]}"#, "data: must be a JSON object"),
+            (
+                r#"{"networkId":"demo","event":"a.b","data":{},"extra":1}"#,
+                "unknown field `extra`",
+            ),
+            (
+                r#"{"networkId":"DEMO!","event":"a.b","data":{}}"#,
+                "networkId: must be",
+            ),
+            (
+                r#"{"networkId":"demo","event":"a b","data":[]}"#,
+                "data: must be a JSON object",
+            ),
             (r#"{"networkId":"demo","event":"a.b","data":{}"#, "EOF"),
         ] {
             let error = read_event(body, AT, "m-1").unwrap_err();
             let text = format!("{error}");
             assert!(text.contains(expected), "{body}: {text}");
         }
-        let huge = format!(r#"{{"networkId":"demo","event":"a.b","data":{{"x":"{}"}}}}"#, "y".repeat(300_000));
-        assert!(read_event(&huge, AT, "m-1").unwrap_err().to_string().contains("262144"));
+        let huge = format!(
+            r#"{{"networkId":"demo","event":"a.b","data":{{"x":"{}"}}}}"#,
+            "y".repeat(300_000)
+        );
+        assert!(
+            read_event(&huge, AT, "m-1")
+                .unwrap_err()
+                .to_string()
+                .contains("262144")
+        );
     }
 
     proptest! {

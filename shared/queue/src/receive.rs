@@ -35,7 +35,9 @@ where
         // a panic half-way leaves nothing broken behind.
         let guarded = AssertUnwindSafe(async { work(record).await }).catch_unwind();
         async move {
-            let result = guarded.await.unwrap_or_else(|_| Err("the record made its handler panic".to_owned()));
+            let result = guarded
+                .await
+                .unwrap_or_else(|_| Err("the record made its handler panic".to_owned()));
             (id, result)
         }
     });
@@ -59,7 +61,9 @@ pub fn respond<'a>(failed: impl Iterator<Item = &'a str>) -> SqsBatchResponse {
 fn read(message: SqsMessage) -> Record {
     let number = |name: &str| attribute(&message.attributes, name)?.parse::<u64>().ok();
     Record {
-        receive_count: number("ApproximateReceiveCount").and_then(|count| u32::try_from(count).ok()).unwrap_or(1),
+        receive_count: number("ApproximateReceiveCount")
+            .and_then(|count| u32::try_from(count).ok())
+            .unwrap_or(1),
         sent: Timestamp::from_millis(number("SentTimestamp").unwrap_or_default()),
         group: attribute(&message.attributes, "MessageGroupId").map(str::to_owned),
         message_id: message.message_id.unwrap_or_default(),
@@ -86,16 +90,30 @@ mod tests {
 
     #[tokio::test]
     async fn a_failing_and_a_panicking_record_harm_only_themselves() {
-        let results = each_record(batch(&["good", "fails", "panics", "good"]), |record| async move {
-            assert_eq!((record.receive_count, record.sent.millis(), record.group.as_deref()), (3, 1000, Some("g")));
-            match record.body.as_str() {
-                "fails" => Err("no luck".to_owned()),
-                "panics" => panic!("bad record"),
-                _ => Ok(record.message_id),
-            }
-        })
+        let results = each_record(
+            batch(&["good", "fails", "panics", "good"]),
+            |record| async move {
+                assert_eq!(
+                    (
+                        record.receive_count,
+                        record.sent.millis(),
+                        record.group.as_deref()
+                    ),
+                    (3, 1000, Some("g"))
+                );
+                match record.body.as_str() {
+                    "fails" => Err("no luck".to_owned()),
+                    "panics" => panic!("bad record"),
+                    _ => Ok(record.message_id),
+                }
+            },
+        )
         .await;
-        let failed: Vec<_> = results.iter().filter(|(_, r)| r.is_err()).map(|(id, _)| id.as_str()).collect();
+        let failed: Vec<_> = results
+            .iter()
+            .filter(|(_, r)| r.is_err())
+            .map(|(id, _)| id.as_str())
+            .collect();
         assert_eq!(failed, ["m1", "m2"]);
         let answer = respond(failed.into_iter());
         assert_eq!(

@@ -39,7 +39,10 @@ pub struct SendError(String);
 impl Queue {
     #[must_use]
     pub fn new(client: Client, url: impl Into<String>) -> Self {
-        Self { client, url: url.into() }
+        Self {
+            client,
+            url: url.into(),
+        }
     }
 
     /// Sends all messages in as few calls as possible, batches in parallel. The answer has one
@@ -64,7 +67,11 @@ impl Queue {
         };
         let mut results = vec![Ok(()); messages.len()];
         for failed in answer.failed() {
-            let slot = failed.id().parse().ok().and_then(|index: usize| results.get_mut(index));
+            let slot = failed
+                .id()
+                .parse()
+                .ok()
+                .and_then(|index: usize| results.get_mut(index));
             if let Some(slot) = slot {
                 *slot = Err(SendError(failed.code().to_owned()));
             }
@@ -75,7 +82,10 @@ impl Queue {
 
 fn entry(index: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntry, SendError> {
     let seconds = message.delay.min(MAX_DELAY).as_millis().div_ceil(1000);
-    let mut entry = SendMessageBatchRequestEntry::builder().id(index.to_string()).message_body(carriable(&message.body)).message_group_id(&message.group);
+    let mut entry = SendMessageBatchRequestEntry::builder()
+        .id(index.to_string())
+        .message_body(carriable(&message.body))
+        .message_group_id(&message.group);
     if seconds > 0 {
         entry = entry.delay_seconds(i32::try_from(seconds).unwrap_or(900));
     }
@@ -86,13 +96,17 @@ fn entry(index: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntr
 /// bodies are JSON, so their escapes say the same.
 fn carriable(body: &str) -> std::borrow::Cow<'_, str> {
     if body.contains(['\u{FFFE}', '\u{FFFF}']) {
-        body.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff").into()
+        body.replace('\u{FFFE}', "\\ufffe")
+            .replace('\u{FFFF}', "\\uffff")
+            .into()
     } else {
         body.into()
     }
 }
 
-fn describe<E: std::error::Error + aws_sdk_sqs::error::ProvideErrorMetadata>(error: SdkError<E>) -> SendError {
+fn describe<E: std::error::Error + aws_sdk_sqs::error::ProvideErrorMetadata>(
+    error: SdkError<E>,
+) -> SendError {
     // Only a word: the SDK's full error can hold the request, and with it the event.
     let word = match &error {
         SdkError::ServiceError(context) => context.err().code().unwrap_or("refused"),
@@ -141,9 +155,23 @@ mod tests {
 
     #[test]
     fn delays_are_whole_seconds_within_the_limit() {
-        for (millis, seconds) in [(0, None), (1, Some(1)), (4_001, Some(5)), (900_000, Some(900)), (7_200_000, Some(900))] {
-            let message = Outgoing { body: "x".to_owned(), group: "g".to_owned(), delay: Duration::from_millis(millis) };
-            assert_eq!(entry(0, &message).unwrap().delay_seconds(), seconds, "{millis}");
+        for (millis, seconds) in [
+            (0, None),
+            (1, Some(1)),
+            (4_001, Some(5)),
+            (900_000, Some(900)),
+            (7_200_000, Some(900)),
+        ] {
+            let message = Outgoing {
+                body: "x".to_owned(),
+                group: "g".to_owned(),
+                delay: Duration::from_millis(millis),
+            };
+            assert_eq!(
+                entry(0, &message).unwrap().delay_seconds(),
+                seconds,
+                "{millis}"
+            );
         }
     }
 }

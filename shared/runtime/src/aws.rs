@@ -53,7 +53,9 @@ impl Aws {
     pub fn from_env(env: &Env) -> Self {
         let endpoint = |service: &str| {
             let specific = env.get(&format!("AWS_ENDPOINT_URL_{service}"));
-            specific.or_else(|| env.get("AWS_ENDPOINT_URL")).map(str::to_owned)
+            specific
+                .or_else(|| env.get("AWS_ENDPOINT_URL"))
+                .map(str::to_owned)
         };
         let text = |name: &str| env.get(name).unwrap_or_default().to_owned();
         Self {

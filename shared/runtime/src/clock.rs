@@ -13,7 +13,9 @@ impl Clock {
     pub fn system() -> Self {
         Self::from_fn(|| {
             #[expect(clippy::disallowed_methods, reason = "this is the one clock")]
-            let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let elapsed = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
             Timestamp::from_millis(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
         })
     }

@@ -16,13 +16,19 @@ impl Env {
     /// `None` for unset and for empty.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        self.0
+            .get(name)
+            .map(String::as_str)
+            .filter(|value| !value.is_empty())
     }
 
     /// Starts reading a function's settings.
     #[must_use]
     pub fn reader(&self) -> Reader<'_> {
-        Reader { env: self, problems: Vec::new() }
+        Reader {
+            env: self,
+            problems: Vec::new(),
+        }
     }
 }
 
@@ -70,7 +76,11 @@ impl Reader<'_> {
     /// # Errors
     /// Every problem met so far.
     pub fn finish<T>(self, settings: T) -> Result<T, SettingsError> {
-        if self.problems.is_empty() { Ok(settings) } else { Err(SettingsError(self.problems)) }
+        if self.problems.is_empty() {
+            Ok(settings)
+        } else {
+            Err(SettingsError(self.problems))
+        }
     }
 }
 
@@ -85,12 +95,18 @@ mod tests {
 
     #[test]
     fn all_problems_are_told_together() {
-        let env: Env = [("B", "maybe"), ("C", "")].map(|(k, v)| (k.to_owned(), v.to_owned())).into_iter().collect();
+        let env: Env = [("B", "maybe"), ("C", "")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into_iter()
+            .collect();
         let mut reader = env.reader();
         reader.required("A");
         reader.switch("B");
         reader.required("C");
         let error = reader.finish(()).unwrap_err();
-        assert_eq!(error.to_string(), "settings are wrong: A is not set; B must be true or false; C is not set");
+        assert_eq!(
+            error.to_string(),
+            "settings are wrong: A is not set; B must be true or false; C is not set"
+        );
     }
 }

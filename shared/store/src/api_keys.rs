@@ -58,13 +58,18 @@ impl Store {
             .send()
             .await
             .map_err(Error::call(OPERATION))?;
-        found.item().map(|item| read(&Reader::new(item, OPERATION))).transpose()
+        found
+            .item()
+            .map(|item| read(&Reader::new(item, OPERATION)))
+            .transpose()
     }
 }
 
 fn read(item: &Reader<'_>) -> Result<Grant, Error> {
     let hash = item.item.get("hash").and_then(|value| value.as_b().ok());
-    let hash = hash.and_then(|blob| <[u8; 32]>::try_from(blob.as_ref()).ok()).ok_or(item.bad("hash"))?;
+    let hash = hash
+        .and_then(|blob| <[u8; 32]>::try_from(blob.as_ref()).ok())
+        .ok_or(item.bad("hash"))?;
     Ok(Grant {
         network: item.parsed("network", NetworkId::parse)?,
         access: item.parsed("access", Access::parse)?,

@@ -84,7 +84,11 @@ impl Store {
 
     /// # Errors
     /// When the table does not answer or the record is unreadable.
-    pub async fn delivery(&self, network: &NetworkId, id: DeliveryId) -> Result<Option<Delivery>, Error> {
+    pub async fn delivery(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+    ) -> Result<Option<Delivery>, Error> {
         let item = self.get(&Key::delivery(network, id), OPERATION).await?;
         item.map(|item| read(&item)).transpose()
     }
@@ -96,7 +100,14 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn claim(&self, network: &NetworkId, id: DeliveryId, number: u32, now: Timestamp, until: Timestamp) -> Result<Claim, Error> {
+    pub async fn claim(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        number: u32,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Claim, Error> {
         const OPERATION: &str = "claiming an attempt";
         let [pk, sk] = Key::delivery(network, id).attributes();
         let sent = self
@@ -119,7 +130,9 @@ impl Store {
             Ok(_) => return Ok(Claim::Granted),
             Err(error) => error,
         };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+            error.as_service_error()
+        else {
             return Err(Error::call(OPERATION)(error));
         };
         // No record at all: its retention has passed, so nothing is owed any more.
@@ -127,15 +140,25 @@ impl Store {
             return Ok(Claim::Settled);
         };
         let item = Reader::new(item, OPERATION);
-        let waiting = item.text("state")? == "pending" && item.small("attempts")? == number.saturating_sub(1);
-        Ok(if waiting { Claim::InProgress } else { Claim::Settled })
+        let waiting =
+            item.text("state")? == "pending" && item.small("attempts")? == number.saturating_sub(1);
+        Ok(if waiting {
+            Claim::InProgress
+        } else {
+            Claim::Settled
+        })
     }
 
     /// Records a finished attempt and the state it leads to, in one write.
     ///
     /// # Errors
     /// When the table does not answer; the result may or may not be recorded then.
-    pub async fn record(&self, network: &NetworkId, id: DeliveryId, finished: Finished<'_>) -> Result<Recorded, Error> {
+    pub async fn record(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        finished: Finished<'_>,
+    ) -> Result<Recorded, Error> {
         let [pk, sk] = Key::delivery(network, id).attributes();
         let mut call = self
             .client
@@ -156,7 +179,13 @@ impl Store {
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         let mut set = "SET #state = :state, attempts = :number, #log = list_append(if_not_exists(#log, :none), :entry)".to_owned();
         let mut remove = " REMOVE claimedUntil".to_owned();
-        if let (State::Pending { next_attempt: Some(next) }, Some(due)) = (finished.state, finished.due) {
+        if let (
+            State::Pending {
+                next_attempt: Some(next),
+            },
+            Some(due),
+        ) = (finished.state, finished.due)
+        {
             set.push_str(", nextAt = :next, dueAt = :due, dueShard = :shard");
             call = call
                 .expression_attribute_values(":next", n(next.millis()))
@@ -179,11 +208,18 @@ pub(crate) const OPERATION: &str = "reading a delivery";
 
 pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
     let reader = Reader::new(item, OPERATION);
-    let (network, id) = parse_delivery(reader.text("pk")?, reader.text("sk")?).ok_or(reader.bad("pk"))?;
+    let (network, id) =
+        parse_delivery(reader.text("pk")?, reader.text("sk")?).ok_or(reader.bad("pk"))?;
     let log = item.get("log").and_then(|value| value.as_l().ok());
-    let attempts = log.into_iter().flatten().map(read_attempt).collect::<Result<_, _>>()?;
+    let attempts = log
+        .into_iter()
+        .flatten()
+        .map(read_attempt)
+        .collect::<Result<_, _>>()?;
     let state = match reader.text("state")? {
-        "pending" => State::Pending { next_attempt: reader.maybe_number("nextAt").map(Timestamp::from_millis) },
+        "pending" => State::Pending {
+            next_attempt: reader.maybe_number("nextAt").map(Timestamp::from_millis),
+        },
         "delivered" => State::Delivered,
         "dead" => State::Dead,
         _ => return Err(reader.bad("state")),
@@ -201,10 +237,14 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
 /// Attempts are a list inside the delivery, so their names are short. What an accepted attempt
 /// means is the same for all of them and is not stored.
 fn write_attempt(attempt: &Attempt) -> AttributeValue {
-    let mut entry: Item = [("n", n(attempt.number)), ("at", n(attempt.at.millis())), ("ms", n(attempt.duration_ms))]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect();
+    let mut entry: Item = [
+        ("n", n(attempt.number)),
+        ("at", n(attempt.at.millis())),
+        ("ms", n(attempt.duration_ms)),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
     let mut text = |name: &str, value: &str| entry.insert(name.to_owned(), s(value));
     text("why", &attempt.reason);
     text("say", &attempt.explanation);
@@ -214,19 +254,31 @@ fn write_attempt(attempt: &Attempt) -> AttributeValue {
     if let Some(status) = attempt.status {
         entry.insert("status".to_owned(), n(status));
     }
-    entry.insert("ok".to_owned(), AttributeValue::Bool(attempt.outcome == Outcome::Succeeded));
+    entry.insert(
+        "ok".to_owned(),
+        AttributeValue::Bool(attempt.outcome == Outcome::Succeeded),
+    );
     AttributeValue::M(entry)
 }
 
 fn read_attempt(value: &AttributeValue) -> Result<Attempt, Error> {
-    let entry = value.as_m().map_err(|_| Error::Item { operation: OPERATION, what: "log" })?;
+    let entry = value.as_m().map_err(|_| Error::Item {
+        operation: OPERATION,
+        what: "log",
+    })?;
     let entry = Reader::new(entry, OPERATION);
     Ok(Attempt {
         number: entry.small("n")?,
         at: entry.time("at")?,
         duration_ms: entry.small("ms")?,
-        outcome: if entry.flag("ok")? { Outcome::Succeeded } else { Outcome::Failed },
-        status: entry.maybe_number("status").and_then(|status| u16::try_from(status).ok()),
+        outcome: if entry.flag("ok")? {
+            Outcome::Succeeded
+        } else {
+            Outcome::Failed
+        },
+        status: entry
+            .maybe_number("status")
+            .and_then(|status| u16::try_from(status).ok()),
         reason: entry.text("why")?.to_owned(),
         explanation: entry.text("say")?.to_owned(),
         response: entry.maybe_text("got").map(str::to_owned),

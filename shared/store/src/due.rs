@@ -43,7 +43,10 @@ impl Store {
             .send()
             .await
             .map_err(Error::call(OPERATION))?;
-        page.items().iter().map(|item| read(&Reader::new(item, OPERATION))).collect()
+        page.items()
+            .iter()
+            .map(|item| read(&Reader::new(item, OPERATION)))
+            .collect()
     }
 
     /// Moves a delivery the sweep has acted on to a later `due`. `false` when someone else changed
@@ -73,7 +76,12 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn make_due(&self, network: &NetworkId, id: DeliveryId, now: Timestamp) -> Result<bool, Error> {
+    pub async fn make_due(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let [pk, sk] = Key::delivery(network, id).attributes();
         let sent = self
             .client
@@ -81,7 +89,9 @@ impl Store {
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
-            .update_expression("SET dueAt = :now, dueShard = :shard, nextAt = if_not_exists(nextAt, :now)")
+            .update_expression(
+                "SET dueAt = :now, dueShard = :shard, nextAt = if_not_exists(nextAt, :now)",
+            )
             .condition_expression("#state = :pending")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":pending", s("pending"))
@@ -97,7 +107,10 @@ pub(crate) fn due_shard(id: DeliveryId) -> String {
     id.shard(DUE_SHARDS).to_string()
 }
 
-fn changed<T>(sent: Result<T, aws_sdk_dynamodb::error::SdkError<UpdateItemError>>, operation: &'static str) -> Result<bool, Error> {
+fn changed<T>(
+    sent: Result<T, aws_sdk_dynamodb::error::SdkError<UpdateItemError>>,
+    operation: &'static str,
+) -> Result<bool, Error> {
     match sent {
         Ok(_) => Ok(true),
         Err(error) => match error.as_service_error() {

@@ -27,7 +27,10 @@ pub struct Idempotency {
 pub enum Created {
     Now,
     /// The same `Idempotency-Key` made this endpoint before, for a request with this hash.
-    Before { endpoint: EndpointId, request_hash: String },
+    Before {
+        endpoint: EndpointId,
+        request_hash: String,
+    },
 }
 
 impl Store {
@@ -35,21 +38,40 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn create_endpoint(&self, endpoint: &Endpoint, idempotency: Option<&Idempotency>) -> Result<Created, Error> {
+    pub async fn create_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Created, Error> {
         const OPERATION: &str = "creating an endpoint";
-        let put = self.put(write(endpoint), "attribute_not_exists(pk)").map_err(|what| Error::Item { operation: OPERATION, what })?;
-        let mut call = self.client.transact_write_items().transact_items(put).transact_items(self.raise_version(&endpoint.network)?);
+        let put = self
+            .put(write(endpoint), "attribute_not_exists(pk)")
+            .map_err(|what| Error::Item {
+                operation: OPERATION,
+                what,
+            })?;
+        let mut call = self
+            .client
+            .transact_write_items()
+            .transact_items(put)
+            .transact_items(self.raise_version(&endpoint.network)?);
         if let Some(memory) = idempotency {
             let item = remember(memory, endpoint);
             // The condition decides the race between two requests with the same key.
-            let put = self.put(item, "attribute_not_exists(pk)").map_err(|what| Error::Item { operation: OPERATION, what })?;
+            let put = self
+                .put(item, "attribute_not_exists(pk)")
+                .map_err(|what| Error::Item {
+                    operation: OPERATION,
+                    what,
+                })?;
             call = call.transact_items(put);
         }
         match (call.send().await, idempotency) {
             (Ok(_), _) => Ok(Created::Now),
-            (Err(error), Some(memory)) if condition_failed(&error) => {
-                self.created_before(&endpoint.network, &memory.key_hash).await?.ok_or_else(|| Error::call(OPERATION)(error))
-            }
+            (Err(error), Some(memory)) if condition_failed(&error) => self
+                .created_before(&endpoint.network, &memory.key_hash)
+                .await?
+                .ok_or_else(|| Error::call(OPERATION)(error)),
             (Err(error), _) => Err(Error::call(OPERATION)(error)),
         }
     }
@@ -58,22 +80,37 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer or the record is unreadable.
-    pub async fn created_before(&self, network: &NetworkId, key_hash: &str) -> Result<Option<Created>, Error> {
+    pub async fn created_before(
+        &self,
+        network: &NetworkId,
+        key_hash: &str,
+    ) -> Result<Option<Created>, Error> {
         const OPERATION: &str = "looking up an idempotency key";
-        let Some(item) = self.get(&Key::idempotency(network, key_hash), OPERATION).await? else {
+        let Some(item) = self
+            .get(&Key::idempotency(network, key_hash), OPERATION)
+            .await?
+        else {
             return Ok(None);
         };
         let item = Reader::new(&item, OPERATION);
         let endpoint = item.parsed("endpoint", EndpointId::parse)?;
-        Ok(Some(Created::Before { endpoint, request_hash: item.text("request")?.to_owned() }))
+        Ok(Some(Created::Before {
+            endpoint,
+            request_hash: item.text("request")?.to_owned(),
+        }))
     }
 
     /// # Errors
     /// When the table does not answer or the record is unreadable.
-    pub async fn endpoint(&self, network: &NetworkId, id: EndpointId) -> Result<Option<Endpoint>, Error> {
+    pub async fn endpoint(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+    ) -> Result<Option<Endpoint>, Error> {
         const OPERATION: &str = "reading an endpoint";
         let item = self.get(&Key::endpoint(network, id), OPERATION).await?;
-        item.map(|item| read(&Reader::new(&item, OPERATION), network)).transpose()
+        item.map(|item| read(&Reader::new(&item, OPERATION), network))
+            .transpose()
     }
 
     /// All endpoints of a network, oldest first.
@@ -116,14 +153,23 @@ impl Store {
             .expression_attribute_values(":before", n(endpoint.version.saturating_sub(1)))
             .build()
             .map_err(|_| Error::Item { operation: OPERATION, what: "item" })?;
-        self.change(TransactWriteItem::builder().put(put).build(), &endpoint.network, OPERATION).await
+        self.change(
+            TransactWriteItem::builder().put(put).build(),
+            &endpoint.network,
+            OPERATION,
+        )
+        .await
     }
 
     /// `false` when it was not there.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn delete_endpoint(&self, network: &NetworkId, id: EndpointId) -> Result<bool, Error> {
+    pub async fn delete_endpoint(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+    ) -> Result<bool, Error> {
         const OPERATION: &str = "deleting an endpoint";
         let [pk, sk] = Key::endpoint(network, id).attributes();
         let delete = Delete::builder()
@@ -132,8 +178,16 @@ impl Store {
             .key(sk.0, sk.1)
             .condition_expression("attribute_exists(pk)")
             .build()
-            .map_err(|_| Error::Item { operation: OPERATION, what: "key" })?;
-        self.change(TransactWriteItem::builder().delete(delete).build(), network, OPERATION).await
+            .map_err(|_| Error::Item {
+                operation: OPERATION,
+                what: "key",
+            })?;
+        self.change(
+            TransactWriteItem::builder().delete(delete).build(),
+            network,
+            OPERATION,
+        )
+        .await
     }
 
     /// A number that grows with every change to any endpoint of the network. Read consistently:
@@ -142,12 +196,30 @@ impl Store {
     /// # Errors
     /// When the table does not answer.
     pub async fn endpoints_version(&self, network: &NetworkId) -> Result<u64, Error> {
-        let item = self.get(&Key::network(network), "reading a network's endpoint version").await?;
-        Ok(item.and_then(|item| Reader::new(&item, "").maybe_number("endpointsVersion")).unwrap_or(0))
+        let item = self
+            .get(
+                &Key::network(network),
+                "reading a network's endpoint version",
+            )
+            .await?;
+        Ok(item
+            .and_then(|item| Reader::new(&item, "").maybe_number("endpointsVersion"))
+            .unwrap_or(0))
     }
 
-    async fn change(&self, item: TransactWriteItem, network: &NetworkId, operation: &'static str) -> Result<bool, Error> {
-        let sent = self.client.transact_write_items().transact_items(item).transact_items(self.raise_version(network)?).send().await;
+    async fn change(
+        &self,
+        item: TransactWriteItem,
+        network: &NetworkId,
+        operation: &'static str,
+    ) -> Result<bool, Error> {
+        let sent = self
+            .client
+            .transact_write_items()
+            .transact_items(item)
+            .transact_items(self.raise_version(network)?)
+            .send()
+            .await;
         match sent {
             Ok(_) => Ok(true),
             Err(error) if condition_failed(&error) => Ok(false),
@@ -156,8 +228,13 @@ impl Store {
     }
 
     fn put(&self, item: Item, condition: &str) -> Result<TransactWriteItem, &'static str> {
-        let put = Put::builder().table_name(&self.table).set_item(Some(item)).condition_expression(condition).build();
-        put.map(|put| TransactWriteItem::builder().put(put).build()).map_err(|_| "item")
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(condition)
+            .build();
+        put.map(|put| TransactWriteItem::builder().put(put).build())
+            .map_err(|_| "item")
     }
 
     fn raise_version(&self, network: &NetworkId) -> Result<TransactWriteItem, Error> {
@@ -169,22 +246,40 @@ impl Store {
             .update_expression("ADD endpointsVersion :one")
             .expression_attribute_values(":one", n(1))
             .build();
-        let update = update.map_err(|_| Error::Item { operation: "raising the endpoint version", what: "key" })?;
+        let update = update.map_err(|_| Error::Item {
+            operation: "raising the endpoint version",
+            what: "key",
+        })?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    pub(crate) async fn get(&self, key: &Key, operation: &'static str) -> Result<Option<Item>, Error> {
+    pub(crate) async fn get(
+        &self,
+        key: &Key,
+        operation: &'static str,
+    ) -> Result<Option<Item>, Error> {
         let [pk, sk] = key.attributes();
-        let call = self.client.get_item().table_name(&self.table).key(pk.0, pk.1).key(sk.0, sk.1).consistent_read(true);
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .consistent_read(true);
         Ok(call.send().await.map_err(Error::call(operation))?.item)
     }
 }
 
 fn condition_failed(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() else {
+    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
+        error.as_service_error()
+    else {
         return false;
     };
-    canceled.cancellation_reasons().iter().any(|reason| reason.code() == Some("ConditionalCheckFailed"))
+    canceled
+        .cancellation_reasons()
+        .iter()
+        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }
 
 fn remember(memory: &Idempotency, endpoint: &Endpoint) -> Item {
@@ -194,15 +289,29 @@ fn remember(memory: &Idempotency, endpoint: &Endpoint) -> Item {
         ("expires", n(memory.until.seconds())),
     ];
     let key = Key::idempotency(&endpoint.network, &memory.key_hash).attributes();
-    attributes.into_iter().chain(key).map(|(name, value)| (name.to_owned(), value)).collect()
+    attributes
+        .into_iter()
+        .chain(key)
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
 
 fn write(endpoint: &Endpoint) -> Item {
-    let patterns = endpoint.event_types.iter().map(|pattern| s(pattern.to_string())).collect();
+    let patterns = endpoint
+        .event_types
+        .iter()
+        .map(|pattern| s(pattern.to_string()))
+        .collect();
     let mut item: HashMap<_, _> = [
         ("url", s(&endpoint.url)),
-        ("eventTypes", aws_sdk_dynamodb::types::AttributeValue::L(patterns)),
-        ("enabled", aws_sdk_dynamodb::types::AttributeValue::Bool(endpoint.enabled)),
+        (
+            "eventTypes",
+            aws_sdk_dynamodb::types::AttributeValue::L(patterns),
+        ),
+        (
+            "enabled",
+            aws_sdk_dynamodb::types::AttributeValue::Bool(endpoint.enabled),
+        ),
         ("ring", n(endpoint.secret.ring)),
         ("generation", n(endpoint.secret.generation)),
         ("version", n(endpoint.version)),
@@ -220,8 +329,15 @@ fn write(endpoint: &Endpoint) -> Item {
 }
 
 fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, Error> {
-    let patterns = item.item.get("eventTypes").and_then(|value| value.as_l().ok()).ok_or(item.bad("eventTypes"))?;
-    let patterns = patterns.iter().map(|value| Pattern::parse(value.as_s().ok()?)).collect::<Option<_>>();
+    let patterns = item
+        .item
+        .get("eventTypes")
+        .and_then(|value| value.as_l().ok())
+        .ok_or(item.bad("eventTypes"))?;
+    let patterns = patterns
+        .iter()
+        .map(|value| Pattern::parse(value.as_s().ok()?))
+        .collect::<Option<_>>();
     Ok(Endpoint {
         id: item.parsed("sk", |sk| EndpointId::parse(sk.strip_prefix("EP#")?))?,
         network: network.clone(),
@@ -229,7 +345,10 @@ fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, Error> {
         description: item.maybe_text("description").map(str::to_owned),
         event_types: patterns.ok_or(item.bad("eventTypes"))?,
         enabled: item.flag("enabled")?,
-        secret: SecretRef { ring: item.small("ring")?, generation: item.number("generation")? },
+        secret: SecretRef {
+            ring: item.small("ring")?,
+            generation: item.number("generation")?,
+        },
         version: item.number("version")?,
         created: item.time("created")?,
         updated: item.time("updated")?,

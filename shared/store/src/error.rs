@@ -14,20 +14,33 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("{operation} met an item it cannot read: {what} is missing or malformed")]
-    Item { operation: &'static str, what: &'static str },
+    Item {
+        operation: &'static str,
+        what: &'static str,
+    },
 }
 
 impl Error {
     pub(crate) fn call<E>(operation: &'static str) -> impl Fn(SdkError<E>) -> Self
     where
-        E: std::error::Error + Send + Sync + aws_sdk_dynamodb::error::ProvideErrorMetadata + 'static,
+        E: std::error::Error
+            + Send
+            + Sync
+            + aws_sdk_dynamodb::error::ProvideErrorMetadata
+            + 'static,
         SdkError<E>: aws_sdk_dynamodb::operation::RequestId,
     {
         move |error| {
-            let code = error.as_service_error().and_then(|service| service.meta().code().map(str::to_owned));
+            let code = error
+                .as_service_error()
+                .and_then(|service| service.meta().code().map(str::to_owned));
             let throttled = matches!(
                 code.as_deref(),
-                Some("ThrottlingException" | "ProvisionedThroughputExceededException" | "RequestLimitExceeded")
+                Some(
+                    "ThrottlingException"
+                        | "ProvisionedThroughputExceededException"
+                        | "RequestLimitExceeded"
+                )
             );
             Self::Call {
                 operation,

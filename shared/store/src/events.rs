@@ -42,7 +42,12 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn take_event(&self, event: &Event, message_id: &str, plan: &[Destination]) -> Result<Taken, Error> {
+    pub async fn take_event(
+        &self,
+        event: &Event,
+        message_id: &str,
+        plan: &[Destination],
+    ) -> Result<Taken, Error> {
         const OPERATION: &str = "storing an event";
         let item = self.event_item(event, message_id, plan).await?;
         let sent = self
@@ -57,10 +62,15 @@ impl Store {
         match sent {
             Ok(_) => Ok(Taken::First),
             Err(error) => {
-                let Some(PutItemError::ConditionalCheckFailedException(failed)) = error.as_service_error() else {
+                let Some(PutItemError::ConditionalCheckFailedException(failed)) =
+                    error.as_service_error()
+                else {
                     return Err(Error::call(OPERATION)(error));
                 };
-                let winner = failed.item().ok_or(Error::Item { operation: OPERATION, what: "item" })?;
+                let winner = failed.item().ok_or(Error::Item {
+                    operation: OPERATION,
+                    what: "item",
+                })?;
                 if Reader::new(winner, OPERATION).text("messageId")? == message_id {
                     return Ok(Taken::Again(unpack_plan(winner)));
                 }
@@ -72,7 +82,11 @@ impl Store {
 
     /// # Errors
     /// When the table does not answer or the record is unreadable.
-    pub async fn event(&self, network: &NetworkId, id: &EventId) -> Result<Option<StoredEvent>, Error> {
+    pub async fn event(
+        &self,
+        network: &NetworkId,
+        id: &EventId,
+    ) -> Result<Option<StoredEvent>, Error> {
         const OPERATION: &str = "reading an event";
         let Some(item) = self.get(&Key::event(network, id), OPERATION).await? else {
             return Ok(None);
@@ -87,7 +101,9 @@ impl Store {
                 apart.get("data").ok_or(reader.bad("data"))?
             }
         };
-        let data = unpack_text(data).and_then(|text| RawValue::from_string(text).ok()).ok_or(reader.bad("data"))?;
+        let data = unpack_text(data)
+            .and_then(|text| RawValue::from_string(text).ok())
+            .ok_or(reader.bad("data"))?;
         let event = Event {
             id: id.clone(),
             network: network.clone(),
@@ -98,10 +114,19 @@ impl Store {
             accepted: reader.time("accepted")?,
         };
         let duplicates = reader.maybe_number("duplicates").unwrap_or(0);
-        Ok(Some(StoredEvent { event, plan: unpack_plan(&item), duplicates }))
+        Ok(Some(StoredEvent {
+            event,
+            plan: unpack_plan(&item),
+            duplicates,
+        }))
     }
 
-    async fn event_item(&self, event: &Event, message_id: &str, plan: &[Destination]) -> Result<Item, Error> {
+    async fn event_item(
+        &self,
+        event: &Event,
+        message_id: &str,
+        plan: &[Destination],
+    ) -> Result<Item, Error> {
         let mut item: Item = [
             ("messageId", s(message_id)),
             ("eventType", s(event.event_type.as_str())),
@@ -116,7 +141,9 @@ impl Store {
         .collect();
         pack_plan(plan, &mut item);
         let data = pack_text(event.data.get());
-        let size = data.as_b().map_or_else(|_| event.data.get().len(), |packed| packed.as_ref().len());
+        let size = data
+            .as_b()
+            .map_or_else(|_| event.data.get().len(), |packed| packed.as_ref().len());
         if size <= MAX_INLINE_BODY {
             item.insert("data".to_owned(), data);
         } else {
@@ -127,7 +154,12 @@ impl Store {
 
     /// Written before the event names it. Its key holds the message id, so a losing message
     /// cannot overwrite the winner's body.
-    async fn put_body(&self, event: &Event, message_id: &str, data: aws_sdk_dynamodb::types::AttributeValue) -> Result<(), Error> {
+    async fn put_body(
+        &self,
+        event: &Event,
+        message_id: &str,
+        data: aws_sdk_dynamodb::types::AttributeValue,
+    ) -> Result<(), Error> {
         let [pk, sk] = Key::event_body(&event.network, &event.id, message_id).attributes();
         self.client
             .put_item()

@@ -63,16 +63,26 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Error> {
-        let value = self.item.get(name).and_then(|value| value.as_bool().ok().copied());
+        let value = self
+            .item
+            .get(name)
+            .and_then(|value| value.as_bool().ok().copied());
         value.ok_or(self.bad(name))
     }
 
     /// A parsed text attribute.
-    pub(crate) fn parsed<T>(&self, name: &'static str, parse: impl Fn(&str) -> Option<T>) -> Result<T, Error> {
+    pub(crate) fn parsed<T>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, Error> {
         parse(self.text(name)?).ok_or(self.bad(name))
     }
 
     pub(crate) fn bad(&self, what: &'static str) -> Error {
-        Error::Item { operation: self.operation, what }
+        Error::Item {
+            operation: self.operation,
+            what,
+        }
     }
 }

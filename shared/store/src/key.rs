@@ -17,36 +17,60 @@ pub(crate) struct Key {
 
 impl Key {
     pub(crate) fn api_key(id: &str) -> Self {
-        Self { pk: format!("KEY#{id}"), sk: "KEY".to_owned() }
+        Self {
+            pk: format!("KEY#{id}"),
+            sk: "KEY".to_owned(),
+        }
     }
 
     pub(crate) fn network(network: &NetworkId) -> Self {
-        Self { pk: format!("N#{network}"), sk: "META".to_owned() }
+        Self {
+            pk: format!("N#{network}"),
+            sk: "META".to_owned(),
+        }
     }
 
     pub(crate) fn endpoint(network: &NetworkId, id: EndpointId) -> Self {
-        Self { pk: format!("N#{network}"), sk: format!("EP#{id}") }
+        Self {
+            pk: format!("N#{network}"),
+            sk: format!("EP#{id}"),
+        }
     }
 
     pub(crate) fn idempotency(network: &NetworkId, key_hash: &str) -> Self {
-        Self { pk: format!("I#{network}"), sk: key_hash.to_owned() }
+        Self {
+            pk: format!("I#{network}"),
+            sk: key_hash.to_owned(),
+        }
     }
 
     pub(crate) fn event(network: &NetworkId, id: &EventId) -> Self {
-        Self { pk: format!("E#{network}#{id}"), sk: "E".to_owned() }
+        Self {
+            pk: format!("E#{network}#{id}"),
+            sk: "E".to_owned(),
+        }
     }
 
     pub(crate) fn event_body(network: &NetworkId, id: &EventId, message_id: &str) -> Self {
-        Self { pk: format!("E#{network}#{id}"), sk: format!("B#{message_id}") }
+        Self {
+            pk: format!("E#{network}#{id}"),
+            sk: format!("B#{message_id}"),
+        }
     }
 
     pub(crate) fn delivery(network: &NetworkId, id: DeliveryId) -> Self {
         let shard = id.shard(DELIVERY_SHARDS);
-        Self { pk: delivery_partition(network, id.endpoint(), shard), sk: id.order() }
+        Self {
+            pk: delivery_partition(network, id.endpoint(), shard),
+            sk: id.order(),
+        }
     }
 
     pub(crate) fn quarantine(network: Option<&NetworkId>, at: u64, message_id: &str) -> Self {
-        Self { pk: quarantine_partition(network), sk: format!("{at:013}#{message_id}") }
+        Self {
+            pk: quarantine_partition(network),
+            sk: format!("{at:013}#{message_id}"),
+        }
     }
 
     pub(crate) fn attributes(&self) -> [(&'static str, AttributeValue); 2] {
@@ -81,9 +105,16 @@ mod tests {
         let network = NetworkId::parse("demo").unwrap();
         for event in ["a", "b", "c", "d", "e", "f"] {
             let event = EventId::parse(event).unwrap();
-            let id = DeliveryId::of(EndpointId::from_bytes([9; 16]), Timestamp::from_millis(77), &event);
+            let id = DeliveryId::of(
+                EndpointId::from_bytes([9; 16]),
+                Timestamp::from_millis(77),
+                &event,
+            );
             let key = Key::delivery(&network, id);
-            assert_eq!(parse_delivery(&key.pk, &key.sk), Some((network.clone(), id)));
+            assert_eq!(
+                parse_delivery(&key.pk, &key.sk),
+                Some((network.clone(), id))
+            );
         }
     }
 }

@@ -48,11 +48,24 @@ impl Store {
         before: Option<DeliveryId>,
         limit: usize,
     ) -> Result<DeliveryPage, Error> {
-        let shards = (0..DELIVERY_SHARDS).map(|shard| self.list_shard(delivery_partition(network, endpoint, shard), filter, before, limit));
+        let shards = (0..DELIVERY_SHARDS).map(|shard| {
+            self.list_shard(
+                delivery_partition(network, endpoint, shard),
+                filter,
+                before,
+                limit,
+            )
+        });
         Ok(merge(try_join_all(shards).await?, limit))
     }
 
-    async fn list_shard(&self, pk: String, filter: StateFilter, before: Option<DeliveryId>, limit: usize) -> Result<Shard, Error> {
+    async fn list_shard(
+        &self,
+        pk: String,
+        filter: StateFilter,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Shard, Error> {
         let before = before.map_or_else(|| "~".to_owned(), |id| id.order());
         let mut call = self
             .client
@@ -70,11 +83,17 @@ impl Store {
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_values(":state", s(word)),
         };
-        let mut shard = Shard { found: Vec::new(), read_to: None };
+        let mut shard = Shard {
+            found: Vec::new(),
+            read_to: None,
+        };
         let mut pages = call.into_paginator().send();
         for _ in 0..MAX_PAGES {
             let Some(page) = pages.next().await else {
-                return Ok(Shard { read_to: None, ..shard });
+                return Ok(Shard {
+                    read_to: None,
+                    ..shard
+                });
             };
             let page = page.map_err(Error::call(OPERATION))?;
             for item in page.items() {
@@ -84,7 +103,8 @@ impl Store {
                 None => None,
                 Some(key) => {
                     let key = Reader::new(key, OPERATION);
-                    let (_, id) = crate::key::parse_delivery(key.text("pk")?, key.text("sk")?).ok_or(key.bad("sk"))?;
+                    let (_, id) = crate::key::parse_delivery(key.text("pk")?, key.text("sk")?)
+                        .ok_or(key.bad("sk"))?;
                     Some(id)
                 }
             };
@@ -99,7 +119,12 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn count_deliveries(&self, network: &NetworkId, endpoint: EndpointId, filter: StateFilter) -> Result<u64, Error> {
+    pub async fn count_deliveries(
+        &self,
+        network: &NetworkId,
+        endpoint: EndpointId,
+        filter: StateFilter,
+    ) -> Result<u64, Error> {
         let mut count: u64 = 0;
         for shard in 0..DELIVERY_SHARDS {
             let mut call = self
@@ -137,7 +162,10 @@ fn word(filter: StateFilter) -> Option<&'static str> {
 /// Merges the shards newest first. A record older than where some shard stopped reading is left
 /// for the next page, because that shard may hold a newer one.
 fn merge(shards: Vec<Shard>, limit: usize) -> DeliveryPage {
-    let floor = shards.iter().filter_map(|shard| shard.read_to).max_by_key(DeliveryId::order);
+    let floor = shards
+        .iter()
+        .filter_map(|shard| shard.read_to)
+        .max_by_key(DeliveryId::order);
     let mut all: Vec<_> = shards.into_iter().flat_map(|shard| shard.found).collect();
     all.sort_by_cached_key(|delivery| std::cmp::Reverse(delivery.id.order()));
     let before = all.len();
@@ -147,8 +175,17 @@ fn merge(shards: Vec<Shard>, limit: usize) -> DeliveryPage {
     let left = before > all.len() || floor.is_some();
     let full = all.len() > limit;
     all.truncate(limit);
-    let next = if full { all.last().map(|delivery| delivery.id) } else if left { floor } else { None };
-    DeliveryPage { deliveries: all, next }
+    let next = if full {
+        all.last().map(|delivery| delivery.id)
+    } else if left {
+        floor
+    } else {
+        None
+    };
+    DeliveryPage {
+        deliveries: all,
+        next,
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +199,11 @@ mod tests {
         let event = EventId::parse("e").unwrap();
         Delivery {
             network: NetworkId::parse("demo").unwrap(),
-            id: DeliveryId::of(EndpointId::from_bytes([1; 16]), Timestamp::from_millis(millis), &event),
+            id: DeliveryId::of(
+                EndpointId::from_bytes([1; 16]),
+                Timestamp::from_millis(millis),
+                &event,
+            ),
             event,
             event_type: EventType::parse("a.b").unwrap(),
             state: State::Delivered,
@@ -171,7 +212,10 @@ mod tests {
     }
 
     fn times(page: &DeliveryPage) -> Vec<u64> {
-        page.deliveries.iter().map(|d| d.id.accepted().millis()).collect()
+        page.deliveries
+            .iter()
+            .map(|d| d.id.accepted().millis())
+            .collect()
     }
 
     #[test]
@@ -181,11 +225,18 @@ mod tests {
             read_to: read_to.map(|ms| delivery(ms).id),
         };
         let page = merge(vec![shard(&[9, 5], None), shard(&[8, 7], Some(7))], 10);
-        assert_eq!(times(&page), [9, 8, 7], "5 waits: the other shard was read only to 7");
+        assert_eq!(
+            times(&page),
+            [9, 8, 7],
+            "5 waits: the other shard was read only to 7"
+        );
         assert_eq!(page.next.map(|id| id.accepted().millis()), Some(7));
 
         let page = merge(vec![shard(&[9, 5], None), shard(&[8], None)], 2);
-        assert_eq!((times(&page), page.next.map(|id| id.accepted().millis())), (vec![9, 8], Some(8)));
+        assert_eq!(
+            (times(&page), page.next.map(|id| id.accepted().millis())),
+            (vec![9, 8], Some(8))
+        );
 
         let page = merge(vec![shard(&[9], None), shard(&[], None)], 2);
         assert_eq!((times(&page), page.next), (vec![9], None));

@@ -20,7 +20,9 @@ pub(crate) fn pack_text(text: &str) -> AttributeValue {
         return s(text);
     }
     let mut encoder = DeflateEncoder::new(Vec::with_capacity(text.len() / 2), Compression::fast());
-    let packed = encoder.write_all(text.as_bytes()).and_then(|()| encoder.finish());
+    let packed = encoder
+        .write_all(text.as_bytes())
+        .and_then(|()| encoder.finish());
     match packed {
         Ok(packed) if packed.len() < text.len() => b(packed),
         Ok(_) | Err(_) => s(text),
@@ -32,15 +34,23 @@ pub(crate) fn unpack_text(value: &AttributeValue) -> Option<String> {
         return Some(text.clone());
     }
     let mut text = String::new();
-    DeflateDecoder::new(value.as_b().ok()?.as_ref()).read_to_string(&mut text).ok()?;
+    DeflateDecoder::new(value.as_b().ok()?.as_ref())
+        .read_to_string(&mut text)
+        .ok()?;
     Some(text)
 }
 
 /// A plan is two lists of 16-byte endpoint ids, `deliver` and `disabled`; empty lists are left out.
 pub(crate) fn pack_plan(plan: &[Destination], item: &mut Item) {
-    for (name, verdict) in [("deliver", Verdict::Deliver), ("disabled", Verdict::Disabled)] {
-        let ids: Vec<u8> =
-            plan.iter().filter(|d| d.verdict == verdict).flat_map(|d| *d.endpoint.bytes()).collect();
+    for (name, verdict) in [
+        ("deliver", Verdict::Deliver),
+        ("disabled", Verdict::Disabled),
+    ] {
+        let ids: Vec<u8> = plan
+            .iter()
+            .filter(|d| d.verdict == verdict)
+            .flat_map(|d| *d.endpoint.bytes())
+            .collect();
         if !ids.is_empty() {
             item.insert(name.to_owned(), b(ids));
         }
@@ -49,10 +59,16 @@ pub(crate) fn pack_plan(plan: &[Destination], item: &mut Item) {
 
 pub(crate) fn unpack_plan(item: &Item) -> Vec<Destination> {
     let mut plan = Vec::new();
-    for (name, verdict) in [("deliver", Verdict::Deliver), ("disabled", Verdict::Disabled)] {
+    for (name, verdict) in [
+        ("deliver", Verdict::Deliver),
+        ("disabled", Verdict::Disabled),
+    ] {
         let ids = item.get(name).and_then(|value| value.as_b().ok());
         for id in ids.iter().flat_map(|ids| ids.as_ref().as_chunks::<16>().0) {
-            plan.push(Destination { endpoint: EndpointId::from_bytes(*id), verdict });
+            plan.push(Destination {
+                endpoint: EndpointId::from_bytes(*id),
+                verdict,
+            });
         }
     }
     plan
@@ -64,15 +80,29 @@ mod tests {
 
     #[test]
     fn texts_and_plans_come_back_as_they_were() {
-        let noise: String = (0..400_u32).map(|n| char::from_u32(33 + (n * 7919) % 90).unwrap()).collect();
-        for text in [String::new(), "{}".to_owned(), "{\"a\":1}".repeat(300), noise.repeat(3)] {
+        let noise: String = (0..400_u32)
+            .map(|n| char::from_u32(33 + (n * 7919) % 90).unwrap())
+            .collect();
+        for text in [
+            String::new(),
+            "{}".to_owned(),
+            "{\"a\":1}".repeat(300),
+            noise.repeat(3),
+        ] {
             assert_eq!(unpack_text(&pack_text(&text)), Some(text));
         }
         let json = "{\"userId\":\"user123\",\"text\":\"hello\"}".repeat(30);
         assert!(pack_text(&json).as_b().unwrap().as_ref().len() < json.len() / 3);
 
         let plan: Vec<_> = (0..5)
-            .map(|n| Destination { endpoint: EndpointId::from_bytes([n; 16]), verdict: if n < 3 { Verdict::Deliver } else { Verdict::Disabled } })
+            .map(|n| Destination {
+                endpoint: EndpointId::from_bytes([n; 16]),
+                verdict: if n < 3 {
+                    Verdict::Deliver
+                } else {
+                    Verdict::Disabled
+                },
+            })
             .collect();
         let mut item = Item::new();
         pack_plan(&plan, &mut item);

@@ -25,7 +25,12 @@ impl Store {
     /// # Errors
     /// When the table does not answer.
     pub async fn quarantine(&self, message: &Quarantined) -> Result<(), Error> {
-        let [pk, sk] = Key::quarantine(message.network.as_ref(), message.at.millis(), &message.message_id).attributes();
+        let [pk, sk] = Key::quarantine(
+            message.network.as_ref(),
+            message.at.millis(),
+            &message.message_id,
+        )
+        .attributes();
         self.client
             .put_item()
             .table_name(&self.table)
@@ -47,7 +52,11 @@ impl Store {
     ///
     /// # Errors
     /// When the table does not answer or a record is unreadable.
-    pub async fn list_quarantined(&self, network: Option<&NetworkId>, limit: u16) -> Result<Vec<Quarantined>, Error> {
+    pub async fn list_quarantined(
+        &self,
+        network: Option<&NetworkId>,
+        limit: u16,
+    ) -> Result<Vec<Quarantined>, Error> {
         const OPERATION: &str = "listing quarantined messages";
         let page = self
             .client
@@ -68,7 +77,11 @@ impl Store {
                 message_id: item.text("messageId")?.to_owned(),
                 reason: item.text("reason")?.to_owned(),
                 at: item.time("at")?,
-                body: item.item.get("body").and_then(unpack_text).ok_or(item.bad("body"))?,
+                body: item
+                    .item
+                    .get("body")
+                    .and_then(unpack_text)
+                    .ok_or(item.bad("body"))?,
             })
         };
         page.items().iter().map(read).collect()
@@ -78,5 +91,6 @@ impl Store {
 /// An SQS message may hold 1 MiB, an item 400 KB. What we accept is at most 256 KiB, so only
 /// foreign noise is ever cut.
 fn truncated(body: &str) -> &str {
-    body.get(..body.floor_char_boundary(350 * 1024)).unwrap_or_default()
+    body.get(..body.floor_char_boundary(350 * 1024))
+        .unwrap_or_default()
 }

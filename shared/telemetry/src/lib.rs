@@ -132,7 +132,13 @@ mod tests {
 
     #[test]
     fn a_line_is_log_and_metric_at_once() {
-        let event = BatchDispatched { delivered: 9, retried: 1, dead: 0, stale: 0, duration_ms: 12 };
+        let event = BatchDispatched {
+            delivered: 9,
+            retried: 1,
+            dead: 0,
+            stale: 0,
+            duration_ms: 12,
+        };
         let line: Value = serde_json::from_str(&line(&event, 5)).unwrap();
         assert_eq!(line["event"], "BatchDispatched");
         assert_eq!(line["delivered"], 9);

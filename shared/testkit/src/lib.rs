@@ -1,1 +1,14 @@
-//! testkit
+#![doc = include_str!("../README.md")]
+// A broken test set-up should stop the test where it breaks.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "only tests use this crate"
+)]
+
+mod clock;
+mod receiver;
+
+pub use clock::ManualClock;
+pub use receiver::{Received, Receiver};

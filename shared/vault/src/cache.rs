@@ -40,7 +40,11 @@ impl Cache {
         let mut rings = self.0.lock().await;
         if let Some(cached) = rings.get(name) {
             let age = now.since(cached.read_at);
-            let found = if age < MAX_AGE { pick(&cached.ring) } else { None };
+            let found = if age < MAX_AGE {
+                pick(&cached.ring)
+            } else {
+                None
+            };
             if found.is_some() || age < MIN_AGE {
                 return Ok(found);
             }

@@ -41,7 +41,11 @@ pub enum Error {
     #[error("key ring {name} holds something that is not a key ring")]
     Unreadable { name: String },
     #[error("key ring {name} has no secret of generation {generation} for {endpoint}")]
-    Missing { name: String, endpoint: EndpointId, generation: u64 },
+    Missing {
+        name: String,
+        endpoint: EndpointId,
+        generation: u64,
+    },
     #[error("key ring {name} is being changed by too many writers at once")]
     Contended { name: String },
 }
@@ -49,29 +53,65 @@ pub enum Error {
 impl Vault {
     #[must_use]
     pub fn new(client: Client, prefix: impl Into<String>, random: Random) -> Self {
-        Self { client, prefix: prefix.into(), random, cache: Cache::default() }
+        Self {
+            client,
+            prefix: prefix.into(),
+            random,
+            cache: Cache::default(),
+        }
     }
 
     /// The live secrets of an endpoint, newest first. No call while the cache is fresh enough.
     ///
     /// # Errors
     /// When Secrets Manager does not answer or has no such secret.
-    pub async fn secrets(&self, network: &NetworkId, at: SecretRef, endpoint: EndpointId, now: Timestamp) -> Result<Vec<Secret>, Error> {
+    pub async fn secrets(
+        &self,
+        network: &NetworkId,
+        at: SecretRef,
+        endpoint: EndpointId,
+        now: Timestamp,
+    ) -> Result<Vec<Secret>, Error> {
         let name = self.name(network, at.ring);
         // One reader at a time per miss: a batch that meets a cold ring makes one call, not ten.
-        let found = self.cache.find_or(&name, now, |ring| ring.find(endpoint, at.generation), || self.read(&name)).await?;
-        found.ok_or(Error::Missing { name, endpoint, generation: at.generation })
+        let found = self
+            .cache
+            .find_or(
+                &name,
+                now,
+                |ring| ring.find(endpoint, at.generation),
+                || self.read(&name),
+            )
+            .await?;
+        found.ok_or(Error::Missing {
+            name,
+            endpoint,
+            generation: at.generation,
+        })
     }
 
     /// Stores a new endpoint's secret and tells where.
     ///
     /// # Errors
     /// When Secrets Manager does not answer.
-    pub async fn add(&self, network: &NetworkId, endpoint: EndpointId, secret: &Secret) -> Result<SecretRef, Error> {
+    pub async fn add(
+        &self,
+        network: &NetworkId,
+        endpoint: EndpointId,
+        secret: &Secret,
+    ) -> Result<SecretRef, Error> {
         let mut ring = 0;
         loop {
-            let at = SecretRef { ring, generation: 1 };
-            match self.change(network, ring, |ring| ring.put(endpoint, at.generation, secret)).await? {
+            let at = SecretRef {
+                ring,
+                generation: 1,
+            };
+            match self
+                .change(network, ring, |ring| {
+                    ring.put(endpoint, at.generation, secret)
+                })
+                .await?
+            {
                 Changed::Done => return Ok(at),
                 Changed::Full => ring += 1,
             }
@@ -82,15 +122,30 @@ impl Vault {
     ///
     /// # Errors
     /// When Secrets Manager does not answer.
-    pub async fn remove(&self, network: &NetworkId, at: SecretRef, endpoint: EndpointId) -> Result<(), Error> {
-        self.change(network, at.ring, |ring| ring.remove(endpoint)).await.map(|_| ())
+    pub async fn remove(
+        &self,
+        network: &NetworkId,
+        at: SecretRef,
+        endpoint: EndpointId,
+    ) -> Result<(), Error> {
+        self.change(network, at.ring, |ring| ring.remove(endpoint))
+            .await
+            .map(|_| ())
     }
 
-    async fn change(&self, network: &NetworkId, number: u32, edit: impl Fn(&mut Ring)) -> Result<Changed, Error> {
+    async fn change(
+        &self,
+        network: &NetworkId,
+        number: u32,
+        edit: impl Fn(&mut Ring),
+    ) -> Result<Changed, Error> {
         let name = self.name(network, number);
         for round in 0..MAX_ROUNDS {
             let read = self.read_version(&name).await?;
-            let mut ring = read.as_ref().map(|(ring, _)| ring.clone()).unwrap_or_default();
+            let mut ring = read
+                .as_ref()
+                .map(|(ring, _)| ring.clone())
+                .unwrap_or_default();
             edit(&mut ring);
             let text = ring.to_text();
             if text.len() > ring::MAX_BYTES {
@@ -125,12 +180,24 @@ impl Vault {
             .await;
         match sent {
             Ok(_) => Ok(Written::Done),
-            Err(error) if matches!(error.as_service_error(), Some(CreateSecretError::ResourceExistsException(_))) => Ok(Written::Lost),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(CreateSecretError::ResourceExistsException(_))
+                ) =>
+            {
+                Ok(Written::Lost)
+            }
             Err(error) => Err(call("creating", name, error)),
         }
     }
 
-    async fn swap(&self, name: &str, current: &str, text: Zeroizing<String>) -> Result<Written, Error> {
+    async fn swap(
+        &self,
+        name: &str,
+        current: &str,
+        text: Zeroizing<String>,
+    ) -> Result<Written, Error> {
         let staged = self
             .client
             .put_secret_value()
@@ -143,7 +210,9 @@ impl Vault {
         let version = match staged {
             Ok(staged) => staged.version_id.unwrap_or_default(),
             // Secrets Manager keeps about 100 versions a day: begin the next ring.
-            Err(error) if error.code() == Some("LimitExceededException") => return Ok(Written::NoRoom),
+            Err(error) if error.code() == Some("LimitExceededException") => {
+                return Ok(Written::NoRoom);
+            }
             Err(error) => return Err(call("staging", name, error)),
         };
         let moved = self
@@ -164,17 +233,30 @@ impl Vault {
     }
 
     async fn read(&self, name: &str) -> Result<Ring, Error> {
-        Ok(self.read_version(name).await?.map(|(ring, _)| ring).unwrap_or_default())
+        Ok(self
+            .read_version(name)
+            .await?
+            .map(|(ring, _)| ring)
+            .unwrap_or_default())
     }
 
     async fn read_version(&self, name: &str) -> Result<Option<(Ring, String)>, Error> {
         let found = match self.client.get_secret_value().secret_id(name).send().await {
             Ok(found) => found,
-            Err(error) if matches!(error.as_service_error(), Some(GetSecretValueError::ResourceNotFoundException(_))) => return Ok(None),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(GetSecretValueError::ResourceNotFoundException(_))
+                ) =>
+            {
+                return Ok(None);
+            }
             Err(error) => return Err(call("reading", name, error)),
         };
         let text = Zeroizing::new(found.secret_string.unwrap_or_default());
-        let ring = Ring::from_text(&text).ok_or_else(|| Error::Unreadable { name: name.to_owned() })?;
+        let ring = Ring::from_text(&text).ok_or_else(|| Error::Unreadable {
+            name: name.to_owned(),
+        })?;
         Ok(Some((ring, found.version_id.unwrap_or_default())))
     }
 
@@ -200,14 +282,24 @@ enum Written {
     NoRoom,
 }
 
-fn call<E: std::error::Error + Send + Sync + 'static>(operation: &'static str, name: &str, error: SdkError<E>) -> Error {
+fn call<E: std::error::Error + Send + Sync + 'static>(
+    operation: &'static str,
+    name: &str,
+    error: SdkError<E>,
+) -> Error {
     // The service's own error never repeats the secret; the SDK's outer error may hold the raw
     // request, so it is not kept.
     let source: Box<dyn std::error::Error + Send + Sync> = match error {
         SdkError::ServiceError(context) => Box::new(context.into_err()),
         SdkError::TimeoutError(_) => "no answer in time".into(),
         SdkError::DispatchFailure(_) => "no connection".into(),
-        SdkError::ConstructionFailure(_) | SdkError::ResponseError(_) | _ => "no usable answer".into(),
+        SdkError::ConstructionFailure(_) | SdkError::ResponseError(_) | _ => {
+            "no usable answer".into()
+        }
     };
-    Error::Call { operation, name: name.to_owned(), source }
+    Error::Call {
+        operation,
+        name: name.to_owned(),
+        source,
+    }
 }

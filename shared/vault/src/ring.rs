@@ -48,7 +48,13 @@ impl Ring {
     }
 
     pub(crate) fn put(&mut self, endpoint: EndpointId, generation: u64, secret: &Secret) {
-        self.0.insert(endpoint, Entry { generation, secrets: vec![secret.clone()] });
+        self.0.insert(
+            endpoint,
+            Entry {
+                generation,
+                secrets: vec![secret.clone()],
+            },
+        );
     }
 
     pub(crate) fn remove(&mut self, endpoint: EndpointId) {
@@ -57,10 +63,22 @@ impl Ring {
 
     pub(crate) fn to_text(&self) -> Zeroizing<String> {
         let endpoints = self.0.iter().map(|(id, entry)| {
-            let secrets = entry.secrets.iter().map(|secret| secret.expose().to_owned()).collect();
-            (id.to_string(), WireEntry { generation: entry.generation, secrets })
+            let secrets = entry
+                .secrets
+                .iter()
+                .map(|secret| secret.expose().to_owned())
+                .collect();
+            (
+                id.to_string(),
+                WireEntry {
+                    generation: entry.generation,
+                    secrets,
+                },
+            )
         });
-        let wire = Wire { endpoints: endpoints.collect() };
+        let wire = Wire {
+            endpoints: endpoints.collect(),
+        };
         Zeroizing::new(serde_json::to_string(&wire).unwrap_or_default())
     }
 
@@ -70,8 +88,18 @@ impl Ring {
         let wire: Wire = serde_json::from_str(text).ok()?;
         let mut ring = Self::default();
         for (id, entry) in &wire.endpoints {
-            let secrets = entry.secrets.iter().map(|text| Secret::parse(text)).collect::<Option<_>>()?;
-            ring.0.insert(EndpointId::parse(id)?, Entry { generation: entry.generation, secrets });
+            let secrets = entry
+                .secrets
+                .iter()
+                .map(|text| Secret::parse(text))
+                .collect::<Option<_>>()?;
+            ring.0.insert(
+                EndpointId::parse(id)?,
+                Entry {
+                    generation: entry.generation,
+                    secrets,
+                },
+            );
         }
         Some(ring)
     }
@@ -94,7 +122,9 @@ mod tests {
         assert_eq!(again.find(a, 2), Some(vec![secret]));
         assert_eq!(again.find(a, 4), None, "a newer generation is wanted");
         assert_eq!(again.find(b, 1), None);
-        assert!(Ring::from_text("{\"endpoints\":{\"x\":{\"generation\":1,\"secrets\":[]}}}").is_none());
+        assert!(
+            Ring::from_text("{\"endpoints\":{\"x\":{\"generation\":1,\"secrets\":[]}}}").is_none()
+        );
         assert!(Ring::from_text("").is_none());
     }
 
@@ -102,7 +132,11 @@ mod tests {
     fn several_hundred_endpoints_fit_one_ring() {
         let mut ring = Ring::default();
         for n in 0..500_u128 {
-            ring.put(EndpointId::from_bytes(n.to_be_bytes()), 1, &Secret::generate([1; 32]));
+            ring.put(
+                EndpointId::from_bytes(n.to_be_bytes()),
+                1,
+                &Secret::generate([1; 32]),
+            );
         }
         assert!(ring.to_text().len() < MAX_BYTES);
     }

@@ -157,10 +157,9 @@ fn sdk_calls(action: &str) -> Vec<String> {
     let mut calls = vec![format!("{method}()")];
     calls.extend(match action {
         "sqs:SendMessage" => vec![".send_message_batch()".to_owned()],
-        "dynamodb:PutItem" => vec![".put(".to_owned()],
-        "dynamodb:UpdateItem" => vec![".update(".to_owned()],
-        "dynamodb:DeleteItem" => vec![".delete(".to_owned()],
-        "dynamodb:ConditionCheckItem" => vec![".condition_check(".to_owned()],
+        "dynamodb:PutItem" => vec!["Put::builder()".to_owned()],
+        "dynamodb:UpdateItem" => vec!["Update::builder()".to_owned()],
+        "dynamodb:DeleteItem" => vec!["Delete::builder()".to_owned()],
         _ => vec![],
     });
     calls

@@ -11,7 +11,9 @@ use crate::shape::{AttemptSummary, Destination, DestinationStatus, EventDetail};
 /// Most destinations told in one answer.
 const MAX_DESTINATIONS: usize = 100;
 
-const NOT_FOUND: Problem = Problem::NotFound { what: "event (one just accepted may take a moment to appear)" };
+const NOT_FOUND: Problem = Problem::NotFound {
+    what: "event (one just accepted may take a moment to appear)",
+};
 
 #[utoipa::path(
     get,
@@ -34,7 +36,11 @@ pub(crate) async fn explain(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let network = call.network()?;
     let id = EventId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
     let stored = deps.store.event(&network, &id).await?.ok_or(NOT_FOUND)?;
-    let told = stored.plan.iter().take(MAX_DESTINATIONS).map(|destination| destined(deps, &stored, destination));
+    let told = stored
+        .plan
+        .iter()
+        .take(MAX_DESTINATIONS)
+        .map(|destination| destined(deps, &stored, destination));
     let destinations = try_join_all(told).await?;
     let event = stored.event;
     Ok(Reply::json(
@@ -54,14 +60,20 @@ pub(crate) async fn explain(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     ))
 }
 
-async fn destined(deps: &Deps, stored: &StoredEvent, destination: &matching::Destination) -> Result<Destination, store::Error> {
+async fn destined(
+    deps: &Deps,
+    stored: &StoredEvent,
+    destination: &matching::Destination,
+) -> Result<Destination, store::Error> {
     let delivery_id = destination.delivery(&stored.event);
     let delivery = match delivery_id {
         Some(id) => deps.store.delivery(&stored.event.network, id).await?,
         None => None,
     };
     let (status, explanation) = explained(destination.verdict, delivery.as_ref());
-    let attempts = delivery.as_ref().map_or(&[][..], |delivery| delivery.attempts.as_slice());
+    let attempts = delivery
+        .as_ref()
+        .map_or(&[][..], |delivery| delivery.attempts.as_slice());
     Ok(Destination {
         endpoint_id: destination.endpoint.to_string(),
         status,
@@ -78,12 +90,27 @@ async fn destined(deps: &Deps, stored: &StoredEvent, destination: &matching::Des
 
 fn explained(verdict: Verdict, delivery: Option<&Delivery>) -> (DestinationStatus, String) {
     let last = delivery.and_then(|delivery| delivery.attempts.last());
-    let last = last.map_or("it has not been tried yet", |attempt| attempt.explanation.as_str());
+    let last = last.map_or("it has not been tried yet", |attempt| {
+        attempt.explanation.as_str()
+    });
     match (verdict, delivery.map(|delivery| delivery.state)) {
-        (Verdict::Disabled, _) => (DestinationStatus::Skipped, "the endpoint was disabled when the event was accepted".to_owned()),
-        (Verdict::Deliver, None) => (DestinationStatus::Pending, "the delivery is about to be queued".to_owned()),
-        (Verdict::Deliver, Some(State::Pending { .. })) => (DestinationStatus::Pending, last.to_owned()),
-        (Verdict::Deliver, Some(State::Delivered)) => (DestinationStatus::Delivered, last.to_owned()),
-        (Verdict::Deliver, Some(State::Dead)) => (DestinationStatus::Dead, format!("given up after the last attempt: {last}")),
+        (Verdict::Disabled, _) => (
+            DestinationStatus::Skipped,
+            "the endpoint was disabled when the event was accepted".to_owned(),
+        ),
+        (Verdict::Deliver, None) => (
+            DestinationStatus::Pending,
+            "the delivery is about to be queued".to_owned(),
+        ),
+        (Verdict::Deliver, Some(State::Pending { .. })) => {
+            (DestinationStatus::Pending, last.to_owned())
+        }
+        (Verdict::Deliver, Some(State::Delivered)) => {
+            (DestinationStatus::Delivered, last.to_owned())
+        }
+        (Verdict::Deliver, Some(State::Dead)) => (
+            DestinationStatus::Dead,
+            format!("given up after the last attempt: {last}"),
+        ),
     }
 }

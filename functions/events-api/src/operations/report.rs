@@ -9,7 +9,9 @@ use queue::message::write_event;
 use serde_json::value::RawValue;
 
 use crate::Deps;
-use crate::shape::{AcceptedEvent, AcceptedEvents, EventItem, EventRequest, EventsAccepted, EventsRequest};
+use crate::shape::{
+    AcceptedEvent, AcceptedEvents, EventItem, EventRequest, EventsAccepted, EventsRequest,
+};
 
 /// Most events in one array: ten SQS batches.
 const MAX_EVENTS: usize = 100;
@@ -62,20 +64,40 @@ async fn report_one(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Rep
 async fn report_many(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Reply, Failure> {
     let items: Vec<&RawValue> = parse_json(body)?;
     if !(1..=MAX_EVENTS).contains(&items.len()) {
-        let error = FieldError::new("", "count", format!("an array must hold 1 to {MAX_EVENTS} events"));
+        let error = FieldError::new(
+            "",
+            "count",
+            format!("an array must hold 1 to {MAX_EVENTS} events"),
+        );
         return Err(Problem::InvalidFields(vec![error]).into());
     }
-    let checked: Vec<_> = items.iter().map(|item| accept(deps, network, item.get().as_bytes())).collect();
-    let outgoing: Vec<_> = checked.iter().flatten().map(|(_, outgoing)| outgoing.clone()).collect();
+    let checked: Vec<_> = items
+        .iter()
+        .map(|item| accept(deps, network, item.get().as_bytes()))
+        .collect();
+    let outgoing: Vec<_> = checked
+        .iter()
+        .flatten()
+        .map(|(_, outgoing)| outgoing.clone())
+        .collect();
     let mut sent = deps.events.send(&outgoing).await.into_iter();
     let items = checked.into_iter().map(|checked| match checked {
-        Err(problem) => EventItem::Refused { error: problem.body() },
+        Err(problem) => EventItem::Refused {
+            error: problem.body(),
+        },
         Ok((id, _)) => match sent.next() {
             Some(Ok(())) => EventItem::Accepted(AcceptedEvent { id: id.to_string() }),
-            Some(Err(_)) | None => EventItem::Refused { error: Problem::Unavailable.body() },
+            Some(Err(_)) | None => EventItem::Refused {
+                error: Problem::Unavailable.body(),
+            },
         },
     });
-    Ok(Reply::json(202, &AcceptedEvents { items: items.collect() }))
+    Ok(Reply::json(
+        202,
+        &AcceptedEvents {
+            items: items.collect(),
+        },
+    ))
 }
 
 /// Checks one event and makes its queue message.
@@ -85,7 +107,16 @@ fn accept(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<(EventId, Out
     }
     let request: EventRequest<'_> = parse_json(body)?;
     let checked: Checked = request.draft().check().map_err(Problem::InvalidFields)?;
-    let id = checked.id.clone().unwrap_or_else(|| EventId::generate(deps.platform.clock.now(), deps.platform.random.bytes()));
+    let id = checked.id.clone().unwrap_or_else(|| {
+        EventId::generate(deps.platform.clock.now(), deps.platform.random.bytes())
+    });
     let body = write_event(network, &id, &checked);
-    Ok((id, Outgoing { body, group: network.to_string(), delay: Duration::ZERO }))
+    Ok((
+        id,
+        Outgoing {
+            body,
+            group: network.to_string(),
+            delay: Duration::ZERO,
+        },
+    ))
 }

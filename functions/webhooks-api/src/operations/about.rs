@@ -19,7 +19,13 @@ const DOCUMENT: &str = include_str!("../../openapi.json");
 pub(crate) fn health_doc() {}
 
 pub(crate) fn health() -> Reply {
-    Reply::json(200, &Health { status: "ok", version: env!("CARGO_PKG_VERSION") })
+    Reply::json(
+        200,
+        &Health {
+            status: "ok",
+            version: env!("CARGO_PKG_VERSION"),
+        },
+    )
 }
 
 #[utoipa::path(
@@ -53,7 +59,13 @@ pub(crate) fn openapi() -> Reply {
 pub(crate) fn problem_doc() {}
 
 pub(crate) fn problem(call: &Call) -> Result<Reply, Failure> {
-    let entry = CATALOGUE.iter().find(|entry| entry.id == call.parameter("id"));
+    let entry = CATALOGUE
+        .iter()
+        .find(|entry| entry.id == call.parameter("id"));
     let entry = entry.ok_or(Problem::NotFound { what: "problem" })?;
-    Ok(Reply::text(200, "text/markdown; charset=utf-8", entry.page.to_owned()))
+    Ok(Reply::text(
+        200,
+        "text/markdown; charset=utf-8",
+        entry.page.to_owned(),
+    ))
 }

@@ -49,7 +49,13 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let now = deps.platform.clock.now();
     let memory = memory(&call, &body, now)?;
     if let Some(memory) = &memory
-        && let Some(Created::Before { endpoint, request_hash }) = deps.store.created_before(&network, &memory.key_hash).await?
+        && let Some(Created::Before {
+            endpoint,
+            request_hash,
+        }) = deps
+            .store
+            .created_before(&network, &memory.key_hash)
+            .await?
     {
         return again(deps, &network, endpoint, &request_hash, memory, now).await;
     }
@@ -58,11 +64,20 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     // The secret first: an endpoint without one could never be delivered to, while a secret
     // without an endpoint harms nobody.
     endpoint.secret = deps.vault.add(&network, endpoint.id, &secret).await?;
-    match deps.store.create_endpoint(&endpoint, memory.as_ref()).await? {
+    match deps
+        .store
+        .create_endpoint(&endpoint, memory.as_ref())
+        .await?
+    {
         Created::Now => Ok(created(&endpoint, &secret)),
         // A twin of this request won the race.
-        Created::Before { endpoint: winner, request_hash } => {
-            deps.vault.remove(&network, endpoint.secret, endpoint.id).await?;
+        Created::Before {
+            endpoint: winner,
+            request_hash,
+        } => {
+            deps.vault
+                .remove(&network, endpoint.secret, endpoint.id)
+                .await?;
             match &memory {
                 Some(memory) => again(deps, &network, winner, &request_hash, memory, now).await,
                 None => Err(Problem::Internal.into()),
@@ -79,19 +94,33 @@ fn memory(call: &Call, body: &[u8], now: Timestamp) -> Result<Option<Idempotency
         return Err(invalid("Idempotency-Key", "must have 1 to 255 characters"));
     }
     let hash = |bytes: &[u8]| base32::encode(&Sha256::digest(bytes));
-    Ok(Some(Idempotency { key_hash: hash(key.as_bytes()), request_hash: hash(body), until: now.after(REMEMBERED) }))
+    Ok(Some(Idempotency {
+        key_hash: hash(key.as_bytes()),
+        request_hash: hash(body),
+        until: now.after(REMEMBERED),
+    }))
 }
 
-fn draft(deps: &Deps, network: &NetworkId, request: CreateEndpoint, now: Timestamp) -> Result<(Endpoint, Secret), Problem> {
+fn draft(
+    deps: &Deps,
+    network: &NetworkId,
+    request: CreateEndpoint,
+    now: Timestamp,
+) -> Result<(Endpoint, Secret), Problem> {
     let mut fields = Fields::default();
     let endpoint = Endpoint {
         id: EndpointId::generate(now, deps.platform.random.bytes()),
         network: network.clone(),
         url: fields.url(&request.url, deps.policy),
-        description: request.description.and_then(|text| fields.description(text)),
+        description: request
+            .description
+            .and_then(|text| fields.description(text)),
         event_types: fields.event_types(&request.event_types),
         enabled: request.enabled,
-        secret: domain::endpoint::SecretRef { ring: 0, generation: 1 },
+        secret: domain::endpoint::SecretRef {
+            ring: 0,
+            generation: 1,
+        },
         version: 1,
         created: now,
         updated: now,
@@ -101,18 +130,39 @@ fn draft(deps: &Deps, network: &NetworkId, request: CreateEndpoint, now: Timesta
 }
 
 /// The answer that an earlier request with the same key got.
-async fn again(deps: &Deps, network: &NetworkId, id: EndpointId, request_hash: &str, memory: &Idempotency, now: Timestamp) -> Result<Reply, Failure> {
+async fn again(
+    deps: &Deps,
+    network: &NetworkId,
+    id: EndpointId,
+    request_hash: &str,
+    memory: &Idempotency,
+    now: Timestamp,
+) -> Result<Reply, Failure> {
     if request_hash != memory.request_hash {
         return Err(Problem::IdempotencyMismatch.into());
     }
-    let endpoint = deps.store.endpoint(network, id).await?.ok_or(Problem::NotFound { what: "endpoint any more" })?;
-    let secrets = deps.vault.secrets(network, endpoint.secret, id, now).await?;
+    let endpoint = deps
+        .store
+        .endpoint(network, id)
+        .await?
+        .ok_or(Problem::NotFound {
+            what: "endpoint any more",
+        })?;
+    let secrets = deps
+        .vault
+        .secrets(network, endpoint.secret, id, now)
+        .await?;
     let secret = secrets.first().ok_or(Problem::Internal)?;
     Ok(created(&endpoint, secret))
 }
 
 fn created(endpoint: &Endpoint, secret: &Secret) -> Reply {
-    let body = CreatedEndpoint { endpoint: EndpointBody::of(endpoint), secret: secret.expose().to_owned() };
+    let body = CreatedEndpoint {
+        endpoint: EndpointBody::of(endpoint),
+        secret: secret.expose().to_owned(),
+    };
     let place = format!("/v1/networks/{}/webhooks/{}", endpoint.network, endpoint.id);
-    Reply::json(201, &body).header("location", &place).header("etag", &super::endpoints::etag(endpoint))
+    Reply::json(201, &body)
+        .header("location", &place)
+        .header("etag", &super::endpoints::etag(endpoint))
 }

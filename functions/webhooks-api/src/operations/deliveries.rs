@@ -31,15 +31,32 @@ pub(crate) fn list_doc() {}
 pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["status", "limit", "cursor"])?;
     let network = call.network()?;
-    let endpoint = EndpointId::parse(call.parameter("id")).ok_or(Problem::NotFound { what: "endpoint" })?;
-    let (filter, limit, before) = (filter(&call)?, limit(&call)?, cursor(&call, DeliveryId::parse)?);
-    let page = deps.store.list_deliveries(&network, endpoint, filter, before, limit).await?;
+    let endpoint =
+        EndpointId::parse(call.parameter("id")).ok_or(Problem::NotFound { what: "endpoint" })?;
+    let (filter, limit, before) = (
+        filter(&call)?,
+        limit(&call)?,
+        cursor(&call, DeliveryId::parse)?,
+    );
+    let page = deps
+        .store
+        .list_deliveries(&network, endpoint, filter, before, limit)
+        .await?;
     // The deliveries of a deleted endpoint stay visible; one that never was gets a 404.
-    if page.deliveries.is_empty() && page.next.is_none() && deps.store.endpoint(&network, endpoint).await?.is_none() {
+    if page.deliveries.is_empty()
+        && page.next.is_none()
+        && deps.store.endpoint(&network, endpoint).await?.is_none()
+    {
         return Err(Problem::NotFound { what: "endpoint" }.into());
     }
     let items = page.deliveries.iter().map(DeliveryBody::of).collect();
-    Ok(Reply::json(200, &DeliveryPageBody { items, next_cursor: page.next.map(|id| id.to_string()) }))
+    Ok(Reply::json(
+        200,
+        &DeliveryPageBody {
+            items,
+            next_cursor: page.next.map(|id| id.to_string()),
+        },
+    ))
 }
 
 fn filter(call: &Call) -> Result<StateFilter, Problem> {
@@ -72,6 +89,10 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     const NOT_FOUND: Problem = Problem::NotFound { what: "delivery" };
     call.only_queries(&[])?;
     let id = DeliveryId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
-    let delivery = deps.store.delivery(&call.network()?, id).await?.ok_or(NOT_FOUND)?;
+    let delivery = deps
+        .store
+        .delivery(&call.network()?, id)
+        .await?
+        .ok_or(NOT_FOUND)?;
     Ok(Reply::json(200, &DeliveryBody::of(&delivery)))
 }

@@ -30,7 +30,9 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["limit", "cursor"])?;
     let (limit, after) = (limit(&call)?, cursor(&call, EndpointId::parse)?);
     let endpoints = deps.store.list_endpoints(&call.network()?).await?;
-    let mut rest = endpoints.iter().filter(|endpoint| after.is_none_or(|after| endpoint.id > after));
+    let mut rest = endpoints
+        .iter()
+        .filter(|endpoint| after.is_none_or(|after| endpoint.id > after));
     let items: Vec<_> = rest.by_ref().take(limit).map(EndpointBody::of).collect();
     let next_cursor = rest.next().and(items.last()).map(|last| last.id.clone());
     Ok(Reply::json(200, &EndpointPage { items, next_cursor }))
@@ -84,10 +86,16 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
     // The endpoint first: from here on nothing is signed for it, even if the next line fails.
-    if !deps.store.delete_endpoint(&endpoint.network, endpoint.id).await? {
+    if !deps
+        .store
+        .delete_endpoint(&endpoint.network, endpoint.id)
+        .await?
+    {
         return Err(NOT_FOUND.into());
     }
-    deps.vault.remove(&endpoint.network, endpoint.secret, endpoint.id).await?;
+    deps.vault
+        .remove(&endpoint.network, endpoint.secret, endpoint.id)
+        .await?;
     Ok(Reply::no_content())
 }
 
@@ -115,6 +123,13 @@ pub(crate) fn check_version(call: &Call, endpoint: &Endpoint) -> Result<(), Prob
         return Ok(());
     };
     let current = etag(endpoint);
-    let good = wanted.split(',').map(str::trim).any(|tag| tag == "*" || tag == current);
-    if good { Ok(()) } else { Err(Problem::PreconditionFailed) }
+    let good = wanted
+        .split(',')
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag == current);
+    if good {
+        Ok(())
+    } else {
+        Err(Problem::PreconditionFailed)
+    }
 }

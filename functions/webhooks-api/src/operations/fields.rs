@@ -17,7 +17,8 @@ impl Fields {
         match WebhookUrl::parse(text, policy) {
             Ok(url) => url.as_str().to_owned(),
             Err(error) => {
-                self.0.push(FieldError::new("url", error.rule(), error.to_string()));
+                self.0
+                    .push(FieldError::new("url", error.rule(), error.to_string()));
                 String::new()
             }
         }
@@ -25,13 +26,21 @@ impl Fields {
 
     pub(crate) fn event_types(&mut self, texts: &[String]) -> Vec<Pattern> {
         if !(1..=MAX_PATTERNS).contains(&texts.len()) {
-            self.0.push(FieldError::new("eventTypes", "count", format!("must hold 1 to {MAX_PATTERNS} patterns")));
+            self.0.push(FieldError::new(
+                "eventTypes",
+                "count",
+                format!("must hold 1 to {MAX_PATTERNS} patterns"),
+            ));
         }
         let mut patterns = Vec::new();
         for (index, text) in texts.iter().enumerate() {
             match Pattern::parse(text) {
                 Some(pattern) => patterns.push(pattern),
-                None => self.0.push(FieldError::new(format!("eventTypes[{index}]"), "format", Pattern::RULE)),
+                None => self.0.push(FieldError::new(
+                    format!("eventTypes[{index}]"),
+                    "format",
+                    Pattern::RULE,
+                )),
             }
         }
         patterns
@@ -39,12 +48,20 @@ impl Fields {
 
     pub(crate) fn description(&mut self, text: String) -> Option<String> {
         if text.chars().count() > MAX_DESCRIPTION {
-            self.0.push(FieldError::new("description", "too_long", format!("must have at most {MAX_DESCRIPTION} characters")));
+            self.0.push(FieldError::new(
+                "description",
+                "too_long",
+                format!("must have at most {MAX_DESCRIPTION} characters"),
+            ));
         }
         (!text.is_empty()).then_some(text)
     }
 
     pub(crate) fn check(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(Problem::InvalidFields(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::InvalidFields(self.0))
+        }
     }
 }

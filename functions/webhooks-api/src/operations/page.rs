@@ -10,13 +10,21 @@ pub(crate) fn limit(call: &Call) -> Result<usize, Problem> {
     let Some(text) = call.query("limit") else {
         return Ok(DEFAULT_LIMIT);
     };
-    let limit = text.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+    let limit = text
+        .parse()
+        .ok()
+        .filter(|limit| (1..=MAX_LIMIT).contains(limit));
     limit.ok_or_else(|| invalid("limit", &format!("must be a number from 1 to {MAX_LIMIT}")))
 }
 
 /// The `cursor` of a listing, as `parse` understands it.
-pub(crate) fn cursor<T>(call: &Call, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Problem> {
-    let parsed = call.query("cursor").map(|text| parse(text).ok_or_else(|| invalid("cursor", "must be a nextCursor of this listing")));
+pub(crate) fn cursor<T>(
+    call: &Call,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Problem> {
+    let parsed = call.query("cursor").map(|text| {
+        parse(text).ok_or_else(|| invalid("cursor", "must be a nextCursor of this listing"))
+    });
     parsed.transpose()
 }
 

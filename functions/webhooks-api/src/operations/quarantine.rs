@@ -24,6 +24,14 @@ pub(crate) fn list_doc() {}
 pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["limit"])?;
     let limit = u16::try_from(limit(&call)?).unwrap_or(u16::MAX);
-    let messages = deps.store.list_quarantined(Some(&call.network()?), limit).await?;
-    Ok(Reply::json(200, &QuarantinePage { items: messages.into_iter().map(QuarantinedMessage::of).collect() }))
+    let messages = deps
+        .store
+        .list_quarantined(Some(&call.network()?), limit)
+        .await?;
+    Ok(Reply::json(
+        200,
+        &QuarantinePage {
+            items: messages.into_iter().map(QuarantinedMessage::of).collect(),
+        },
+    ))
 }

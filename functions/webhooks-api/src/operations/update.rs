@@ -45,9 +45,15 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
 fn changed(deps: &Deps, before: Endpoint, request: UpdateEndpoint) -> Result<Endpoint, Problem> {
     let mut fields = Fields::default();
     let after = Endpoint {
-        url: request.url.map_or(before.url, |url| fields.url(&url, deps.policy)),
-        description: request.description.map_or(before.description, |text| fields.description(text)),
-        event_types: request.event_types.map_or(before.event_types, |types| fields.event_types(&types)),
+        url: request
+            .url
+            .map_or(before.url, |url| fields.url(&url, deps.policy)),
+        description: request
+            .description
+            .map_or(before.description, |text| fields.description(text)),
+        event_types: request
+            .event_types
+            .map_or(before.event_types, |types| fields.event_types(&types)),
         enabled: request.enabled.unwrap_or(before.enabled),
         version: before.version.saturating_add(1),
         updated: deps.platform.clock.now(),

@@ -1,5 +1,6 @@
 //! Secrets Manager: versions, staging labels, scheduled deletion.
 
+mod catalogue;
 mod error;
 mod operations;
 mod secret;

@@ -1,24 +1,18 @@
 //! The operations of the JSON protocol: decode, check, do, answer.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{Code, SecretsError};
 use super::secret::{CURRENT, Deletion, Secret, Value};
 use super::storage::SecretChange;
-use super::wire::{
-    Changed, Create, Delete, Description, Empty, Filter, Get, Got, List, Listed, MoveStage, OnlyId,
-    Put, TagResource, UntagResource, seconds,
-};
+use super::wire::{Changed, Create, Delete, Get, Got, MoveStage, OnlyId, Put, seconds};
 use super::{SecretsManager, check_alive, find};
 use crate::protocol::{JSON_1_1, Reply, unknown_operation};
 use crate::random;
 
 const ARN_PREFIX: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:";
 const DAY_MS: u64 = 86_400_000;
-const LIST_PAGE: usize = 100;
 
 /// Every operation this service answers.
 pub(crate) const OPERATIONS: &[&str] = &[
@@ -188,41 +182,6 @@ impl SecretsManager {
         .await
     }
 
-    fn describe(&self, request: &OnlyId) -> Result<Description, SecretsError> {
-        find(&self.secrets(), &request.secret_id).map(Description::described)
-    }
-
-    fn list(&self, request: &List) -> Result<Listed, SecretsError> {
-        let page = request.max_results.unwrap_or(LIST_PAGE);
-        if !(1..=LIST_PAGE).contains(&page) {
-            return Err(SecretsError::new(
-                Code::InvalidParameter,
-                "MaxResults must be between 1 and 100.",
-            ));
-        }
-        check_filters(&request.filters)?;
-        let after = request.next_token.as_deref().unwrap_or_default();
-        let deleted = request.include_planned_deletion.unwrap_or(false);
-        let secrets = self.secrets();
-        let mut matching = secrets.values().filter(|secret| {
-            secret.name.as_str() > after
-                && (deleted || secret.deletion.is_none())
-                && request
-                    .filters
-                    .iter()
-                    .all(|filter| matches_filter(secret, filter))
-        });
-        let listed: Vec<&Secret> = matching.by_ref().take(page).collect();
-        let next_token = listed
-            .last()
-            .filter(|_| matching.next().is_some())
-            .map(|secret| secret.name.clone());
-        Ok(Listed {
-            secret_list: listed.into_iter().map(Description::listed).collect(),
-            next_token,
-        })
-    }
-
     async fn delete(&self, request: Delete) -> Result<Changed, SecretsError> {
         let days = request.recovery_window_in_days;
         let forced = request.force_delete_without_recovery.unwrap_or(false);
@@ -261,26 +220,6 @@ impl SecretsManager {
         self.change(&request.secret_id, |secret, _| {
             secret.deletion = None;
             Ok(Changed::of(secret))
-        })
-        .await
-    }
-
-    async fn tag(&self, request: TagResource) -> Result<Empty, SecretsError> {
-        self.change(&request.secret_id, |secret, _| {
-            check_alive(secret)?;
-            secret
-                .tags
-                .extend(request.tags.into_iter().map(|tag| (tag.key, tag.value)));
-            Ok(Empty {})
-        })
-        .await
-    }
-
-    async fn untag(&self, request: UntagResource) -> Result<Empty, SecretsError> {
-        self.change(&request.secret_id, |secret, _| {
-            check_alive(secret)?;
-            secret.tags.retain(|key, _| !request.tag_keys.contains(key));
-            Ok(Empty {})
         })
         .await
     }
@@ -348,45 +287,4 @@ fn check_name(name: &str) -> Result<(), SecretsError> {
     }
     let message = "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!";
     Err(SecretsError::new(Code::Validation, message))
-}
-
-fn check_filters(filters: &[Filter]) -> Result<(), SecretsError> {
-    const KEYS: &[&str] = &["all", "description", "name", "tag-key", "tag-value"];
-    let Some(unknown) = filters
-        .iter()
-        .find(|filter| !KEYS.contains(&filter.key.as_str()))
-    else {
-        return Ok(());
-    };
-    let message = format!(
-        "filter key {} is not part of this local service",
-        unknown.key
-    );
-    Err(SecretsError::new(Code::InvalidParameter, message))
-}
-
-/// Prefix match, a leading `!` negates, as on AWS.
-fn matches_filter(secret: &Secret, filter: &Filter) -> bool {
-    let tags: &BTreeMap<String, String> = &secret.tags;
-    let has = |prefix: &str| {
-        let name = secret.name.starts_with(prefix);
-        let description = secret
-            .description
-            .as_deref()
-            .is_some_and(|text| text.starts_with(prefix));
-        let tag_key = tags.keys().any(|key| key.starts_with(prefix));
-        let tag_value = tags.values().any(|value| value.starts_with(prefix));
-        match filter.key.as_str() {
-            "name" => name,
-            "description" => description,
-            "tag-key" => tag_key,
-            "tag-value" => tag_value,
-            _ => name || description || tag_key || tag_value,
-        }
-    };
-    filter.values.iter().any(|value| {
-        value
-            .strip_prefix('!')
-            .map_or_else(|| has(value), |prefix| !has(prefix))
-    })
 }

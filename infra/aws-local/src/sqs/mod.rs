@@ -9,6 +9,7 @@
 mod attributes;
 mod error;
 mod fair;
+mod held;
 mod message;
 mod operations;
 mod queue;
@@ -36,9 +37,9 @@ pub(crate) use operations::OPERATIONS;
 use crate::ClockFn;
 use crate::counts::{Counters, Service};
 use crate::journal::Journal;
+use held::Handed;
 use queue::Queue;
 use receipt::Receipt;
-use shelf::Handed;
 use storage::QueueChange;
 
 /// The most messages one call of the API moves; larger typed calls count as several.

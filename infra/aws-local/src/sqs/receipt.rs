@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::{Code, SqsError};
-use super::shelf::Held;
+use super::held::Held;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Receipt {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use super::attributes::{MAXIMUM_VISIBILITY_SECONDS, QueueAttributes};
 use super::error::{Code, SqsError};
 use super::fair::FairOrder;
-use super::message::Content;
+use super::held::{Handed, Held, Receives, State, Taken};
 use super::queue::{Queue, QueueCounts};
 use super::receipt::Receipt;
 use super::storage::QueueChange;
@@ -30,50 +30,6 @@ pub(crate) struct Shelf {
     delayed: usize,
     in_flight: usize,
     purged_ms: Option<u64>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Held {
-    pub(crate) content: Arc<Content>,
-    /// The ARN of the queue this message was moved away from.
-    pub(crate) source: Option<Arc<str>>,
-    pub(crate) receives: Receives,
-    pub(crate) state: State,
-}
-
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Receives {
-    pub(crate) count: u32,
-    /// Receives in the queue the message came from; they do not count for this queue's redrive.
-    pub(crate) earlier: u32,
-    pub(crate) first_ms: u64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Ready,
-    Delayed { until_ms: u64 },
-    InFlight { until_ms: u64, since_ms: u64 },
-}
-
-/// A message as one receive saw it.
-#[derive(Debug)]
-pub(crate) struct Handed {
-    pub(crate) content: Arc<Content>,
-    pub(crate) source: Option<Arc<str>>,
-    pub(crate) receives: Receives,
-    pub(crate) receipt: Receipt,
-}
-
-/// What leaves a queue when it is asked for messages.
-#[derive(Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) handed: Vec<Handed>,
-    /// Messages that were received too often, and the queue for them.
-    pub(crate) dead: Vec<(Arc<Queue>, Held)>,
-    pub(crate) changes: Vec<QueueChange>,
-    /// Visible messages remain for another receiver.
-    pub(crate) more: bool,
 }
 
 impl Shelf {
@@ -234,16 +190,13 @@ impl Shelf {
             .messages
             .get(&id)
             .filter(|held| receipt.is_latest(held))?;
+        if let State::Delayed { until_ms } | State::InFlight { until_ms, .. } = held.state {
+            self.later.remove(&(until_ms, id));
+        }
         match held.state {
             State::Ready => {}
-            State::Delayed { until_ms } => {
-                self.later.remove(&(until_ms, id));
-                self.delayed -= 1;
-            }
-            State::InFlight { until_ms, .. } => {
-                self.later.remove(&(until_ms, id));
-                self.in_flight -= 1;
-            }
+            State::Delayed { .. } => self.delayed -= 1,
+            State::InFlight { .. } => self.in_flight -= 1,
         }
         self.messages.remove(&id);
         Some(QueueChange::Delete { message: id })

@@ -10,8 +10,8 @@ use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use super::attributes::QueueAttributes;
+use super::held::{Held, Receives, State};
 use super::message::{Content, MessageAttributes, md5_of};
-use super::shelf::{Held, Receives, State};
 use crate::directory::OpenError;
 use crate::journal::Change;
 

@@ -1,19 +1,21 @@
 //! What outlives a handle, a process and a crash, and who may look at it.
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use aws_local::{Embedded, Location, OpenError, QueueAttributes, QueueCounts, Redrive, Service};
 
 use crate::dynamodb::{table, text};
-use crate::harness::{ManualClock, Target};
+use crate::harness::{ManualClock, Target, variable};
 
 fn open(path: &Path, clock: &ManualClock) -> (Embedded, Target) {
     let embedded =
         Embedded::open(Location::Directory(path.to_path_buf()), clock.function()).unwrap();
-    let target = Target::new(embedded.http_client(), "http://aws.local");
+    let target = Target::new(&embedded.http_client(), "http://aws.local");
     (embedded, target)
 }
 
@@ -167,6 +169,76 @@ async fn everything_acknowledged_survives_a_crash() {
     drop((embedded, target));
 }
 
+/// Set for the copy of this test program that is to be killed: the directory it works in.
+const VICTIM: &str = "AWS_LOCAL_VICTIM_DIRECTORY";
+const VICTIM_TEST: &str = "lifetime::a_killed_process_loses_nothing_it_acknowledged";
+
+/// Sends until it is killed, and prints each message that was acknowledged.
+async fn send_until_killed(path: &Path) {
+    let (embedded, target) = open(path, &ManualClock::new());
+    let url = embedded
+        .sqs()
+        .create_queue("kept", QueueAttributes::default())
+        .unwrap();
+    table(&target.dynamodb, "kept").await;
+    for number in 0.. {
+        let body = number.to_string();
+        target
+            .sqs
+            .send_message()
+            .queue_url(&url)
+            .message_body(&body)
+            .send()
+            .await
+            .unwrap();
+        let put = target
+            .dynamodb
+            .put_item()
+            .table_name("kept")
+            .item("pk", text("p"));
+        put.item("sk", text(&body)).send().await.unwrap();
+        println!("acknowledged {number}");
+    }
+}
+
+#[tokio::test]
+async fn a_killed_process_loses_nothing_it_acknowledged() {
+    if let Some(path) = variable(VICTIM) {
+        return send_until_killed(Path::new(&path)).await;
+    }
+    let (directory, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
+    let mut victim = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", VICTIM_TEST, "--nocapture"])
+        .env(VICTIM, directory.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(victim.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
+    let acknowledged = |line: String| {
+        line.strip_prefix("acknowledged ")
+            .and_then(|rest| rest.parse::<usize>().ok())
+    };
+    let last = lines
+        .filter_map(acknowledged)
+        .find(|number| *number >= 100)
+        .unwrap();
+    victim.kill().unwrap();
+    victim.wait().unwrap();
+
+    let (embedded, target) = open(directory.path(), &clock);
+    assert!(embedded.sqs().counts("kept").visible > last);
+    let items = target
+        .dynamodb
+        .scan()
+        .table_name("kept")
+        .send()
+        .await
+        .unwrap();
+    assert!(usize::try_from(items.count()).unwrap() > last);
+}
+
 #[tokio::test]
 async fn a_directory_is_private_and_has_one_owner() {
     let (directory, clock) = (tempfile::tempdir().unwrap(), ManualClock::new());
@@ -199,7 +271,7 @@ async fn a_directory_is_private_and_has_one_owner() {
 #[tokio::test]
 async fn calls_and_capacity_are_counted_as_aws_bills_them() {
     let embedded = Embedded::open(Location::Memory, ManualClock::new().function()).unwrap();
-    let target = Target::new(embedded.http_client(), "http://aws.local");
+    let target = Target::new(&embedded.http_client(), "http://aws.local");
     table(&target.dynamodb, "counted").await;
     let url = embedded
         .sqs()

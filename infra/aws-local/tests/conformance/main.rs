@@ -13,14 +13,25 @@ mod lifetime;
 mod secrets;
 #[cfg(test)]
 mod sqs;
+#[cfg(test)]
+mod sqs_limits;
+#[cfg(test)]
+mod sqs_queues;
 
 #[cfg(test)]
 mod suite {
     use crate::harness::{Case, Target, Way, outside_endpoint, run};
-    use crate::{clocked, dynamodb, secrets, sqs};
+    use crate::{clocked, dynamodb, secrets, sqs, sqs_limits, sqs_queues};
 
     fn every_case() -> Vec<Case> {
-        [sqs::cases(), secrets::cases(), dynamodb::cases()].concat()
+        [
+            sqs::cases(),
+            sqs_limits::cases(),
+            sqs_queues::cases(),
+            secrets::cases(),
+            dynamodb::cases(),
+        ]
+        .concat()
     }
 
     #[tokio::test]
@@ -48,6 +59,6 @@ mod suite {
             return;
         };
         println!("judging by {endpoint}");
-        run(&Target::outside(endpoint), every_case()).await;
+        run(&Target::outside(&endpoint), every_case()).await;
     }
 }

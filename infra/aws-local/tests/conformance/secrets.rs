@@ -202,17 +202,21 @@ async fn secret_requests_outside_the_limits_are_refused(target: Target) {
         refusal!(
             "a value over 64 KiB",
             "ValidationException",
-            create().secret_string("x".repeat(65_537))
+            create().name("app/large").secret_string("x".repeat(65_537))
         ),
         refusal!(
             "two kinds of value",
             invalid,
-            create().secret_string("x").secret_binary(Blob::new([1]))
+            create()
+                .name("app/both")
+                .secret_string("x")
+                .secret_binary(Blob::new([1]))
         ),
         refusal!(
             "a token of 31 characters",
             invalid,
             create()
+                .name("app/short")
                 .secret_string("x")
                 .client_request_token("t".repeat(31))
         ),

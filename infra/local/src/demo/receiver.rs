@@ -34,7 +34,10 @@ struct Envelope<'a> {
 }
 
 impl Receiver {
-    pub(super) async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    pub(super) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Response<Full<Bytes>> {
         let mut answer = Response::new(Full::default());
         *answer.status_mut() = self.receive(request).await;
         answer

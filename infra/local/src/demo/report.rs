@@ -46,10 +46,22 @@ pub(super) struct Calls {
     pub(super) idle_polls: u64,
 }
 
-const READS: [&str; 5] = ["GetItem", "BatchGetItem", "Query", "Scan", "TransactGetItems"];
+const READS: [&str; 5] = [
+    "GetItem",
+    "BatchGetItem",
+    "Query",
+    "Scan",
+    "TransactGetItems",
+];
 
 impl Report {
-    pub(super) fn new(args: &DemoArgs, accepted: u64, tally: &Tally, elapsed: Duration, calls: &Calls) -> Self {
+    pub(super) fn new(
+        args: &DemoArgs,
+        accepted: u64,
+        tally: &Tally,
+        elapsed: Duration,
+        calls: &Calls,
+    ) -> Self {
         let counts = tally.counts();
         let latencies = tally.latencies();
         Self {
@@ -72,7 +84,10 @@ impl Report {
     pub(super) fn complaint(&self) -> Option<String> {
         let expected = self.accepted * self.endpoints;
         if self.accepted < self.events {
-            return Some(format!("only {} of {} events were accepted", self.accepted, self.events));
+            return Some(format!(
+                "only {} of {} events were accepted",
+                self.accepted, self.events
+            ));
         }
         if self.delivered < expected {
             return Some(format!(
@@ -81,7 +96,10 @@ impl Report {
             ));
         }
         if self.verified < self.delivered {
-            return Some(format!("{} deliveries had wrong signatures", self.delivered - self.verified));
+            return Some(format!(
+                "{} deliveries had wrong signatures",
+                self.delivered - self.verified
+            ));
         }
         None
     }
@@ -94,20 +112,60 @@ impl Report {
         let calls = &self.calls_per_delivery;
         let expected = self.accepted * self.endpoints;
         let rows = [
-            ("accepted", grouped(self.accepted), format!("of {} events", grouped(self.events))),
-            ("delivered", grouped(self.delivered), format!("of {} ({} endpoints each)", grouped(expected), self.endpoints)),
-            ("verified", grouped(self.verified), "both signatures, by public libraries".to_owned()),
+            (
+                "accepted",
+                grouped(self.accepted),
+                format!("of {} events", grouped(self.events)),
+            ),
+            (
+                "delivered",
+                grouped(self.delivered),
+                format!(
+                    "of {} ({} endpoints each)",
+                    grouped(expected),
+                    self.endpoints
+                ),
+            ),
+            (
+                "verified",
+                grouped(self.verified),
+                "both signatures, by public libraries".to_owned(),
+            ),
             ("duplicates", grouped(self.duplicates), String::new()),
-            ("retries", grouped(self.retried), format!("one receiver refused its first {REFUSALS}")),
-            ("p50", grouped(self.p50_ms), "ms from accept to receipt".to_owned()),
+            (
+                "retries",
+                grouped(self.retried),
+                format!("one receiver refused its first {REFUSALS}"),
+            ),
+            (
+                "p50",
+                grouped(self.p50_ms),
+                "ms from accept to receipt".to_owned(),
+            ),
             ("p95", grouped(self.p95_ms), "ms".to_owned()),
             ("p99", grouped(self.p99_ms), "ms".to_owned()),
-            ("events/s", format!("{:.0}", self.events_per_second), "until the last first try arrived".to_owned()),
+            (
+                "events/s",
+                format!("{:.0}", self.events_per_second),
+                "until the last first try arrived".to_owned(),
+            ),
             ("AWS calls per delivery", String::new(), String::new()),
-            ("  DynamoDB writes", format!("{:.2}", calls.dynamodb_write_units), "write units".to_owned()),
-            ("  DynamoDB reads", format!("{:.2}", calls.dynamodb_reads), "calls".to_owned()),
+            (
+                "  DynamoDB writes",
+                format!("{:.2}", calls.dynamodb_write_units),
+                "write units".to_owned(),
+            ),
+            (
+                "  DynamoDB reads",
+                format!("{:.2}", calls.dynamodb_reads),
+                "calls".to_owned(),
+            ),
             ("  SQS", format!("{:.2}", calls.sqs), "calls*".to_owned()),
-            ("  Secrets Manager", format!("{:.2}", calls.secretsmanager), "calls".to_owned()),
+            (
+                "  Secrets Manager",
+                format!("{:.2}", calls.secretsmanager),
+                "calls".to_owned(),
+            ),
         ];
         let mut table = String::from("\n");
         for (name, value, note) in rows {
@@ -123,9 +181,15 @@ impl Report {
 
 impl CallsPerDelivery {
     fn new(calls: &Calls, deliveries: u64) -> Self {
-        let Calls { counts: calls, idle_polls } = calls;
+        let Calls {
+            counts: calls,
+            idle_polls,
+        } = calls;
         let per = |calls: u64| rounded(ratio(calls, deliveries), 1000.0);
-        let reads = READS.iter().map(|operation| calls.count(Service::DynamoDb, operation)).sum();
+        let reads = READS
+            .iter()
+            .map(|operation| calls.count(Service::DynamoDb, operation))
+            .sum();
         let units = calls.dynamodb_write_units / ratio(deliveries.max(1), 1);
         Self {
             dynamodb_write_units: rounded(units, 1000.0),
@@ -158,7 +222,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -175,14 +239,30 @@ mod tests {
         let tally = Tally::new();
         for number in 0..delivered {
             let latency = Duration::from_millis(u64::from(number) + 1);
-            tally.take(Receipt { receiver: 0, id: number.to_string(), trusted, latency, refusals: 0 });
+            tally.take(Receipt {
+                receiver: 0,
+                id: number.to_string(),
+                trusted,
+                latency,
+                refusals: 0,
+            });
         }
-        let args = DemoArgs { events: 100, endpoints: 1, json: false };
-        let mut calls = CallCounts { dynamodb_write_units: 300.0, ..CallCounts::default() };
+        let args = DemoArgs {
+            events: 100,
+            endpoints: 1,
+            json: false,
+        };
+        let mut calls = CallCounts {
+            dynamodb_write_units: 300.0,
+            ..CallCounts::default()
+        };
         let sqs = calls.operations.entry("sqs".to_owned()).or_default();
         sqs.insert("SendMessageBatch".to_owned(), 20);
         sqs.insert("ReceiveMessage".to_owned(), 10);
-        let calls = Calls { counts: calls, idle_polls: 2 };
+        let calls = Calls {
+            counts: calls,
+            idle_polls: 2,
+        };
         Report::new(&args, 100, &tally, Duration::from_secs(2), &calls)
     }
 
@@ -194,13 +274,27 @@ mod tests {
             report.to_json(),
             r#"{"accepted":100,"delivered":100,"verified":100,"duplicates":0,"retried":0,"p50Ms":50,"p95Ms":95,"p99Ms":99,"eventsPerSecond":50.0,"callsPerDelivery":{"dynamodbWriteUnits":3.0,"dynamodbReads":0.0,"sqs":0.28,"secretsmanager":0.0}}"#
         );
-        assert!(report.to_table().contains("  p95                            95  ms\n"), "{}", report.to_table());
+        assert!(
+            report
+                .to_table()
+                .contains("  p95                            95  ms\n"),
+            "{}",
+            report.to_table()
+        );
     }
 
     #[test]
     fn what_is_missing_or_doubted_is_a_complaint() {
-        assert!(report(99, true).complaint().unwrap().starts_with("1 of 100 deliveries are missing"));
-        assert_eq!(report(100, false).complaint().unwrap(), "100 deliveries had wrong signatures");
+        assert!(
+            report(99, true)
+                .complaint()
+                .unwrap()
+                .starts_with("1 of 100 deliveries are missing")
+        );
+        assert_eq!(
+            report(100, false).complaint().unwrap(),
+            "100 deliveries had wrong signatures"
+        );
         assert_eq!(report(0, true).p99_ms, 0);
         assert_eq!(grouped(1_234_567), "1,234,567");
     }

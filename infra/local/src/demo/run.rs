@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
+use super::payload;
 use super::receiver::Receiver;
 use super::report::{Calls, Report};
 use super::tally::{Counts, Tally};
-use super::payload;
 use crate::cli::DemoArgs;
 use crate::console::{Verbosity, live_log};
 use crate::http_client::{CallError, HttpClient};
@@ -45,11 +45,18 @@ pub(super) enum DemoError {
     #[error(transparent)]
     Call(#[from] CallError),
     #[error("understand the answer of {operation}: it holds no {missing}")]
-    Answer { operation: &'static str, missing: &'static str },
+    Answer {
+        operation: &'static str,
+        missing: &'static str,
+    },
 }
 
 pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
-    let system = System::start(Options { telemetry: live_log(Verbosity::Quiet), ..Options::ephemeral() }).await?;
+    let system = System::start(Options {
+        telemetry: live_log(Verbosity::Quiet),
+        ..Options::ephemeral()
+    })
+    .await?;
     let tally = Arc::new(Tally::new());
     let base = format!("{}/v1/networks/{}", system.api(), system.network());
     let admin = HttpClient::new(base.clone(), system.keys().super_admin());
@@ -74,15 +81,28 @@ pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
     await_deliveries(&tally, expected, &bar).await;
     bar.finish_and_clear();
     drop(tokio::time::timeout(SETTLE, system.embedded().sqs().idle()).await);
-    let calls = Calls { counts: system.embedded().calls(), idle_polls: system.idle_polls() - idle_polls };
+    let calls = Calls {
+        counts: system.embedded().calls(),
+        idle_polls: system.idle_polls() - idle_polls,
+    };
     receivers.pull();
-    let report = Report::new(args, accepted, &tally, tally.last_first_try() - started, &calls);
+    let report = Report::new(
+        args,
+        accepted,
+        &tally,
+        tally.last_first_try() - started,
+        &calls,
+    );
     system.stop().await;
     Ok(report)
 }
 
 /// Starts the receivers and an endpoint for each. Pulling the trigger ends them all.
-async fn start_receivers(args: &DemoArgs, admin: &HttpClient, tally: &Arc<Tally>) -> Result<Trigger, DemoError> {
+async fn start_receivers(
+    args: &DemoArgs,
+    admin: &HttpClient,
+    tally: &Arc<Tally>,
+) -> Result<Trigger, DemoError> {
     let (trigger, end) = channel();
     let count = usize::from(args.endpoints);
     for number in 0..count {
@@ -93,14 +113,19 @@ async fn start_receivers(args: &DemoArgs, admin: &HttpClient, tally: &Arc<Tally>
             tally: Arc::clone(tally),
             clock: Clock::system(),
         });
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(DemoError::Receiver)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(DemoError::Receiver)?;
         let address = listener.local_addr().map_err(DemoError::Receiver)?;
         let server = Arc::clone(&receiver);
         let service = move |request, _peer| Arc::clone(&server).answer(request);
         tokio::spawn(http_server::serve(listener, end.clone(), service));
         let secret = create_endpoint(admin, &format!("http://{address}/hooks/{number}")).await?;
         let verifier = Verifier::new(&secret);
-        let missing = |_| DemoError::Answer { operation: "creating an endpoint", missing: "usable secret" };
+        let missing = |_| DemoError::Answer {
+            operation: "creating an endpoint",
+            missing: "usable secret",
+        };
         drop(receiver.verifier.set(verifier.map_err(missing)?));
     }
     Ok(trigger)
@@ -108,27 +133,51 @@ async fn start_receivers(args: &DemoArgs, admin: &HttpClient, tally: &Arc<Tally>
 
 async fn create_endpoint(admin: &HttpClient, url: &str) -> Result<String, DemoError> {
     let body = json!({ "url": url, "description": "demo", "eventTypes": ["*"] });
-    let answer = admin.post("/webhooks", body.to_string().into_bytes(), StatusCode::CREATED).await?;
-    let secret = answer.get("secret").and_then(Value::as_str).map(str::to_owned);
-    secret.ok_or(DemoError::Answer { operation: "creating an endpoint", missing: "secret" })
+    let answer = admin
+        .post(
+            "/webhooks",
+            body.to_string().into_bytes(),
+            StatusCode::CREATED,
+        )
+        .await?;
+    let secret = answer
+        .get("secret")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    secret.ok_or(DemoError::Answer {
+        operation: "creating an endpoint",
+        missing: "secret",
+    })
 }
 
 /// Posts all events and returns how many were accepted.
 async fn post_all(producer: &HttpClient, events: u32) -> Result<u64, DemoError> {
     let numbers: Vec<u32> = (0..events).collect();
     let posts = numbers.chunks(EVENTS_PER_POST).map(|numbers| {
-        let events: Vec<Value> = numbers.iter().map(|number| payload::event(*number)).collect();
+        let events: Vec<Value> = numbers
+            .iter()
+            .map(|number| payload::event(*number))
+            .collect();
         post(producer, Value::Array(events).to_string().into_bytes())
     });
     let posts: Vec<_> = posts.collect();
-    stream::iter(posts).buffer_unordered(POSTS_AT_ONCE).try_fold(0, |sum, accepted| async move { Ok(sum + accepted) }).await
+    stream::iter(posts)
+        .buffer_unordered(POSTS_AT_ONCE)
+        .try_fold(0, |sum, accepted| async move { Ok(sum + accepted) })
+        .await
 }
 
 async fn post(producer: &HttpClient, body: Vec<u8>) -> Result<u64, DemoError> {
     let answer = producer.post("/events", body, StatusCode::ACCEPTED).await?;
     let items = answer.get("items").and_then(Value::as_array);
-    let items = items.ok_or(DemoError::Answer { operation: "posting events", missing: "items" })?;
-    let accepted = items.iter().filter(|item| item.get("id").is_some_and(Value::is_string)).count();
+    let items = items.ok_or(DemoError::Answer {
+        operation: "posting events",
+        missing: "items",
+    })?;
+    let accepted = items
+        .iter()
+        .filter(|item| item.get("id").is_some_and(Value::is_string))
+        .count();
     Ok(u64::try_from(accepted).unwrap_or(u64::MAX))
 }
 
@@ -146,10 +195,16 @@ async fn await_deliveries(tally: &Tally, expected: u64, bar: &ProgressBar) {
 
 fn progress(args: &DemoArgs, expected: u64) -> ProgressBar {
     let hidden = args.json || !std::io::stderr().is_terminal();
-    let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
+    let target = if hidden {
+        ProgressDrawTarget::hidden()
+    } else {
+        ProgressDrawTarget::stderr()
+    };
     let bar = ProgressBar::with_draw_target(Some(expected), target);
     // The template is a constant; should it ever be malformed, the plain bar does.
-    if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos} of {human_len} delivered  {per_sec}  {elapsed}") {
+    if let Ok(style) = ProgressStyle::with_template(
+        "{bar:40} {human_pos} of {human_len} delivered  {per_sec}  {elapsed}",
+    ) {
         bar.set_style(style);
     }
     bar

@@ -78,7 +78,10 @@ impl Tally {
         let now = Instant::now();
         seen.last_receipt = now;
         let may_refuse = seen.refused.len() < receipt.refusals;
-        let message = seen.messages.entry((receipt.receiver, receipt.id.clone())).or_default();
+        let message = seen
+            .messages
+            .entry((receipt.receiver, receipt.id.clone()))
+            .or_default();
         message.tries += 1;
         if message.accepted {
             seen.counts.duplicates += 1;
@@ -135,14 +138,28 @@ mod tests {
     fn refusals_retries_and_duplicates_are_told_apart() {
         let tally = Tally::new();
         let take = |receiver, id: &str, refusals| {
-            tally.take(Receipt { receiver, id: id.to_owned(), trusted: true, latency: Duration::ZERO, refusals })
+            tally.take(Receipt {
+                receiver,
+                id: id.to_owned(),
+                trusted: true,
+                latency: Duration::ZERO,
+                refusals,
+            })
         };
         assert_eq!(take(0, "a", 0), Verdict::Accept);
         assert_eq!(take(1, "a", 1), Verdict::Refuse);
         assert_eq!(take(1, "b", 1), Verdict::Accept);
         assert_eq!(take(1, "a", 1), Verdict::Accept);
         assert_eq!(take(0, "a", 0), Verdict::Accept);
-        assert_eq!(tally.counts(), Counts { delivered: 3, verified: 3, duplicates: 1, retried: 1 });
+        assert_eq!(
+            tally.counts(),
+            Counts {
+                delivered: 3,
+                verified: 3,
+                duplicates: 1,
+                retried: 1
+            }
+        );
         assert_eq!(tally.latencies().len(), 3);
     }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, SET_COOKIE};
 use http::{Response, StatusCode};
+use http_api::CATALOGUE;
 use http_body_util::Full;
 use serde_json::json;
 
@@ -42,7 +43,7 @@ impl Refusal {
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,
-                "not-found",
+                "unknown-path",
                 "Not Found",
                 "No operation has this method and path. `GET /v1/openapi.json` lists them all.",
             ),
@@ -54,7 +55,7 @@ impl Refusal {
             ),
             Self::BodyUnreadable => (
                 StatusCode::BAD_REQUEST,
-                "bad-request",
+                "malformed-json",
                 "Bad Request",
                 "The body ended before its announced length. Send the request again.",
             ),
@@ -77,7 +78,7 @@ impl Refusal {
         let (status, kind, message, detail) = self.parts();
         let body = json!({
             "type": format!("/v1/problems/{kind}"),
-            "title": status.canonical_reason(),
+            "title": title(kind),
             "status": status.as_u16(),
             "detail": detail,
             // API Gateway's own whole answer, so that a client made for it works here.
@@ -85,9 +86,20 @@ impl Refusal {
         });
         let mut answer = Response::new(Full::from(body.to_string()));
         *answer.status_mut() = status;
-        answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        answer.headers_mut().insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         answer
     }
+}
+
+/// The functions' problems and these share one catalogue.
+fn title(kind: &str) -> Option<&'static str> {
+    CATALOGUE
+        .iter()
+        .find(|entry| entry.id == kind)
+        .map(|entry| entry.title)
 }
 
 /// The HTTP form of a function's answer; `None` when it is none, which API Gateway answers with 500.
@@ -109,7 +121,36 @@ pub(super) fn from_function(answer: ApiGatewayV2httpResponse) -> Option<Answer> 
         headers.append(SET_COOKIE, cookie.parse().ok()?);
     }
     if !headers.contains_key(CONTENT_TYPE) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        headers.insert(
+            CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        );
     }
     Some(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_in_the_catalogue_of_problems() {
+        for refusal in [
+            Refusal::Unauthorized,
+            Refusal::Forbidden,
+            Refusal::NotFound,
+            Refusal::BodyTooLarge,
+            Refusal::BodyUnreadable,
+            Refusal::FunctionFailed,
+            Refusal::TooSlow,
+        ] {
+            let (status, kind, ..) = refusal.parts();
+            let entry = CATALOGUE.iter().find(|entry| entry.id == kind);
+            assert_eq!(
+                entry.map(|entry| entry.status),
+                Some(status.as_u16()),
+                "{kind}"
+            );
+        }
+    }
 }

@@ -42,7 +42,11 @@ pub(super) enum Denied {
 
 impl Guard {
     pub(super) fn new(authorizer: Authorizer, bound: Bound<AuthorizerCall>) -> Self {
-        Self { authorizer, bound, remembered: Mutex::default() }
+        Self {
+            authorizer,
+            bound,
+            remembered: Mutex::default(),
+        }
     }
 
     pub(super) fn function(&self) -> &str {
@@ -51,15 +55,23 @@ impl Guard {
 
     /// The authorizer's context for the function, if it lets the request pass.
     pub(super) async fn admit(&self, request: &Incoming<'_>) -> Result<Context, Denied> {
-        let identity = self.identity(request).ok_or(Denied::Refused(Refusal::Unauthorized))?;
+        let identity = self
+            .identity(request)
+            .ok_or(Denied::Refused(Refusal::Unauthorized))?;
         if let Some(context) = self.recall(&identity, request.now) {
             return context.ok_or(Denied::Refused(Refusal::Forbidden));
         }
         let call = (self.bound.call)(request.authorizer_event(identity.clone()));
-        let answer = invoke::run(self.bound.timeout, call).await.map_err(Denied::Failed)?;
+        let answer = invoke::run(self.bound.timeout, call)
+            .await
+            .map_err(Denied::Failed)?;
         let context = answer.is_authorized.then(|| match answer.context {
             Value::Object(fields) => fields.into_iter().collect(),
-            _ => Context::new(),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_) => Context::new(),
         });
         self.remember(identity, request.now, context.clone());
         context.ok_or(Denied::Refused(Refusal::Forbidden))
@@ -78,21 +90,36 @@ impl Guard {
     }
 
     fn recall(&self, identity: &[String], now: Timestamp) -> Option<Option<Context>> {
-        let remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        remembered.get(identity).filter(|entry| now < entry.until).map(|entry| entry.context.clone())
+        let remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        remembered
+            .get(identity)
+            .filter(|entry| now < entry.until)
+            .map(|entry| entry.context.clone())
     }
 
     fn remember(&self, identity: Vec<String>, now: Timestamp, context: Option<Context>) {
         if self.authorizer.ttl.is_zero() {
             return;
         }
-        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut remembered = self
+            .remembered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if remembered.len() >= MOST_REMEMBERED {
             remembered.retain(|_, entry| now < entry.until);
         }
         if remembered.len() >= MOST_REMEMBERED {
             remembered.clear();
         }
-        remembered.insert(identity, Remembered { until: now.after(self.authorizer.ttl), context });
+        remembered.insert(
+            identity,
+            Remembered {
+                until: now.after(self.authorizer.ttl),
+                context,
+            },
+        );
     }
 }

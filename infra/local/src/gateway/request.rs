@@ -59,7 +59,10 @@ impl Incoming<'_> {
         event
     }
 
-    pub(super) fn authorizer_event(&self, identity: Vec<String>) -> ApiGatewayV2CustomAuthorizerV2Request {
+    pub(super) fn authorizer_event(
+        &self,
+        identity: Vec<String>,
+    ) -> ApiGatewayV2CustomAuthorizerV2Request {
         let mut event = ApiGatewayV2CustomAuthorizerV2Request::default();
         event.version = Some(FORMAT.to_owned());
         event.type_ = Some("REQUEST".to_owned());
@@ -70,8 +73,11 @@ impl Incoming<'_> {
         event.raw_query_string = Some(self.query().to_owned());
         event.cookies = self.cookies().unwrap_or_default();
         event.headers = self.headers();
-        event.query_string_parameters =
-            self.query_lists().into_iter().map(|(name, values)| (name, values.join(","))).collect();
+        event.query_string_parameters = self
+            .query_lists()
+            .into_iter()
+            .map(|(name, values)| (name, values.join(",")))
+            .collect();
         event.request_context = self.context();
         event.path_parameters = self.parameters.clone();
         event
@@ -121,22 +127,36 @@ impl Incoming<'_> {
 
     fn joined(&self, name: &HeaderName) -> HeaderValue {
         let mut values = self.parts.headers.get_all(name).iter();
-        let first = values.next().cloned().unwrap_or_else(|| HeaderValue::from_static(""));
+        let first = values
+            .next()
+            .cloned()
+            .unwrap_or_else(|| HeaderValue::from_static(""));
         let rest: Vec<_> = values.map(HeaderValue::as_bytes).collect();
         if rest.is_empty() {
             return first;
         }
-        let all = [vec![first.as_bytes()], rest].concat().join(b",".as_slice());
+        let all = [vec![first.as_bytes()], rest]
+            .concat()
+            .join(b",".as_slice());
         HeaderValue::from_bytes(&all).unwrap_or(first)
     }
 
     fn route_arn(&self) -> String {
         let path = self.parts.uri.path();
-        world::arn("execute-api", &format!("{API_ID}/{STAGE}/{}{path}", self.parts.method))
+        world::arn(
+            "execute-api",
+            &format!("{API_ID}/{STAGE}/{}{path}", self.parts.method),
+        )
     }
 
     fn context(&self) -> ApiGatewayV2httpRequestContext {
-        let text = |name| self.parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text = |name| {
+            self.parts
+                .headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
         let mut http = ApiGatewayV2httpRequestContextHttpDescription::default();
         http.method = self.parts.method.clone();
         http.path = Some(self.path());

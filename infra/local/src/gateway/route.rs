@@ -41,10 +41,17 @@ impl<T> Routes<T> {
     pub(super) fn compile(routes: Vec<(String, T)>) -> Result<Self, String> {
         let mut compiled = Vec::new();
         for (key, target) in routes {
-            let Some((method, path)) = parse(&key) else { return Err(key) };
-            compiled.push(Compiled { key, method, path, target });
+            let Some((method, path)) = parse(&key) else {
+                return Err(key);
+            };
+            compiled.push(Compiled {
+                key,
+                method,
+                path,
+                target,
+            });
         }
-        compiled.sort_by(|a, b| rank(a).cmp(&rank(b)));
+        compiled.sort_by_key(rank);
         Ok(Self(compiled))
     }
 
@@ -55,7 +62,11 @@ impl<T> Routes<T> {
                 Some(pattern) => right_method.then(|| matches(pattern, path))??,
                 None => HashMap::new(),
             };
-            Some(Found { key: &route.key, target: &route.target, parameters })
+            Some(Found {
+                key: &route.key,
+                target: &route.target,
+                parameters,
+            })
         })
     }
 }
@@ -72,7 +83,10 @@ fn parse(key: &str) -> Option<Parsed> {
         other => Some(Method::from_bytes(other.as_bytes()).ok()?),
     };
     let segments = path.strip_prefix('/')?.split('/').map(|text| {
-        match text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        match text
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+        {
             Some(name) => match name.strip_suffix('+') {
                 Some(name) => Segment::Greedy(name.to_owned()),
                 None => Segment::Parameter(name.to_owned()),
@@ -90,7 +104,11 @@ fn rank<T>(route: &Compiled<T>) -> (bool, Vec<u8>, bool) {
         Segment::Parameter(_) => 1,
         Segment::Greedy(_) => 2,
     });
-    (route.path.is_none(), kinds.collect(), route.method.is_none())
+    (
+        route.path.is_none(),
+        kinds.collect(),
+        route.method.is_none(),
+    )
 }
 
 fn matches(pattern: &[Segment], path: &str) -> Option<HashMap<String, String>> {
@@ -124,9 +142,15 @@ fn decode(text: &str) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('%') {
         bytes.extend_from_slice(before.as_bytes());
-        let byte = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let byte = after
+            .get(..2)
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
         bytes.push(byte.unwrap_or(b'%'));
-        rest = if byte.is_some() { after.get(2..).unwrap_or_default() } else { after };
+        rest = if byte.is_some() {
+            after.get(2..).unwrap_or_default()
+        } else {
+            after
+        };
     }
     bytes.extend_from_slice(rest.as_bytes());
     String::from_utf8_lossy(&bytes).into_owned()
@@ -164,9 +188,17 @@ mod tests {
         ] {
             let (method, path) = request.split_once(' ').unwrap();
             let found = routes.find(&method.parse().unwrap(), path).unwrap();
-            let mut shown: Vec<_> = found.parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let mut shown: Vec<_> = found
+                .parameters
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
             shown.sort();
-            assert_eq!((found.key, shown.join(" ")), (key, parameters.to_owned()), "{request}");
+            assert_eq!(
+                (found.key, shown.join(" ")),
+                (key, parameters.to_owned()),
+                "{request}"
+            );
         }
     }
 
@@ -175,6 +207,9 @@ mod tests {
         let routes = Routes::compile(vec![("GET /a".to_owned(), ())]).unwrap();
         assert!(routes.find(&Method::POST, "/a").is_none());
         assert!(routes.find(&Method::GET, "/b").is_none());
-        assert_eq!(Routes::compile(vec![("nonsense".to_owned(), ())]).unwrap_err(), "nonsense");
+        assert_eq!(
+            Routes::compile(vec![("nonsense".to_owned(), ())]).unwrap_err(),
+            "nonsense"
+        );
     }
 }

@@ -10,8 +10,9 @@ use time::OffsetDateTime;
 const SEARCHED_MINUTES: u32 = 8 * 366 * 24 * 60;
 const MINUTE: Duration = Duration::from_secs(60);
 
-const MONTHS: [&str; 12] =
-    ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const MONTHS: [&str; 12] = [
+    "JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC",
+];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 
 #[derive(Debug, Clone, PartialEq)]
@@ -82,18 +83,33 @@ fn field(text: &str, low: u8, high: u8, names: &[&str]) -> Result<BTreeSet<u8>, 
 /// One comma-separated part: `*`, `?`, `5`, `MON`, `5-9`, `*/10`, `5/10`, `5-30/10`.
 fn range(text: &str, low: u8, high: u8, names: &[&str]) -> Option<BTreeSet<u8>> {
     let (span, step) = match text.split_once('/') {
-        Some((span, step)) => (span, Some(step.parse::<u8>().ok().filter(|step| *step > 0)?)),
+        Some((span, step)) => (
+            span,
+            Some(step.parse::<u8>().ok().filter(|step| *step > 0)?),
+        ),
         None => (text, None),
     };
     let value = |text: &str| {
-        let named = (low..).zip(names).find(|(_, name)| **name == text).map(|(number, _)| number);
-        named.or_else(|| text.parse().ok()).filter(|number| (low..=high).contains(number))
+        let named = (low..)
+            .zip(names)
+            .find(|(_, name)| **name == text)
+            .map(|(number, _)| number);
+        named
+            .or_else(|| text.parse().ok())
+            .filter(|number| (low..=high).contains(number))
     };
     let (first, last) = match span.split_once('-') {
         Some((first, last)) => (value(first)?, value(last)?),
         None if matches!(span, "*" | "?") => (low, high),
         // A start with a step runs to the end of the field.
-        None => (value(span)?, if step.is_some() { high } else { value(span)? }),
+        None => (
+            value(span)?,
+            if step.is_some() { high } else { value(span)? },
+        ),
     };
-    Some((first..=last).step_by(usize::from(step.unwrap_or(1))).collect())
+    Some(
+        (first..=last)
+            .step_by(usize::from(step.unwrap_or(1)))
+            .collect(),
+    )
 }

@@ -110,7 +110,10 @@ impl Parts {
         match reader.resource.kind.as_str() {
             "AWS::ApiGatewayV2::Route" => {
                 let honoured = ["AuthorizationType", "AuthorizerId", "RouteKey", "Target"];
-                self.routes.push((logical, reader.typed(&honoured, &["ApiId", "OperationName"])?));
+                self.routes.push((
+                    logical,
+                    reader.typed(&honoured, &["ApiId", "OperationName"])?,
+                ));
             }
             "AWS::ApiGatewayV2::Integration" => {
                 self.integrations.insert(logical, integration(reader)?);
@@ -120,10 +123,15 @@ impl Parts {
             }
             "AWS::ApiGatewayV2::Stage" => stage(reader)?,
             "AWS::ApiGatewayV2::Api" => {
-                let api: ApiProperties = reader.typed(&["ProtocolType"], &["Description", "Name", "Tags"])?;
+                let api: ApiProperties =
+                    reader.typed(&["ProtocolType"], &["Description", "Name", "Tags"])?;
                 must_be(reader, "ProtocolType", &api.protocol_type, "HTTP")?;
             }
-            kind => return Err(reader.error(format!("the local runner does not know the type {kind}; remove it"))),
+            kind => {
+                return Err(reader.error(format!(
+                    "the local runner does not know the type {kind}; remove it"
+                )));
+            }
         }
         Ok(())
     }
@@ -133,26 +141,57 @@ impl Parts {
         for (logical, properties) in self.routes {
             let integration = properties.target.trim_start_matches("integrations/");
             let Some(function) = self.integrations.get(integration) else {
-                return Err(super::no_such(&logical, "Target", "integration", integration));
+                return Err(super::no_such(
+                    &logical,
+                    "Target",
+                    "integration",
+                    integration,
+                ));
             };
             let authorizer = match (properties.authorization_type, properties.authorizer_id) {
                 (AuthorizationType::None, _) => None,
-                (AuthorizationType::Custom, Some(id)) if self.authorizers.contains_key(&id) => Some(id),
+                (AuthorizationType::Custom, Some(id)) if self.authorizers.contains_key(&id) => {
+                    Some(id)
+                }
                 (AuthorizationType::Custom, id) => {
-                    return Err(super::no_such(&logical, "AuthorizerId", "authorizer", &id.unwrap_or_default()));
+                    return Err(super::no_such(
+                        &logical,
+                        "AuthorizerId",
+                        "authorizer",
+                        &id.unwrap_or_default(),
+                    ));
                 }
             };
-            routes.push(Route { logical, key: properties.route_key, function: function.clone(), authorizer });
+            routes.push(Route {
+                logical,
+                key: properties.route_key,
+                function: function.clone(),
+                authorizer,
+            });
         }
-        Ok(HttpApi { routes, authorizers: self.authorizers })
+        Ok(HttpApi {
+            routes,
+            authorizers: self.authorizers,
+        })
     }
 }
 
 fn integration(reader: &Reader<'_>) -> Result<String, TemplateError> {
     let honoured = ["IntegrationType", "IntegrationUri", "PayloadFormatVersion"];
-    let properties: IntegrationProperties = reader.typed(&honoured, &["ApiId", "Description", "IntegrationMethod"])?;
-    must_be(reader, "IntegrationType", &properties.integration_type, "AWS_PROXY")?;
-    must_be(reader, "PayloadFormatVersion", &properties.payload_format_version, "2.0")?;
+    let properties: IntegrationProperties =
+        reader.typed(&honoured, &["ApiId", "Description", "IntegrationMethod"])?;
+    must_be(
+        reader,
+        "IntegrationType",
+        &properties.integration_type,
+        "AWS_PROXY",
+    )?;
+    must_be(
+        reader,
+        "PayloadFormatVersion",
+        &properties.payload_format_version,
+        "2.0",
+    )?;
     function_of(reader, "IntegrationUri", &properties.integration_uri)
 }
 
@@ -168,13 +207,26 @@ fn authorizer(reader: &Reader<'_>) -> Result<Authorizer, TemplateError> {
         ],
         &["ApiId", "Name"],
     )?;
-    must_be(reader, "AuthorizerType", &properties.authorizer_type, "REQUEST")?;
-    let version = properties.authorizer_payload_format_version.unwrap_or_default();
+    must_be(
+        reader,
+        "AuthorizerType",
+        &properties.authorizer_type,
+        "REQUEST",
+    )?;
+    let version = properties
+        .authorizer_payload_format_version
+        .unwrap_or_default();
     must_be(reader, "AuthorizerPayloadFormatVersion", &version, "2.0")?;
     if !properties.enable_simple_responses {
-        return Err(reader.property("EnableSimpleResponses", "must be true; policies are not supported here"));
+        return Err(reader.property(
+            "EnableSimpleResponses",
+            "must be true; policies are not supported here",
+        ));
     }
-    let identity = properties.identity_source.iter().map(|source| identity(reader, source));
+    let identity = properties
+        .identity_source
+        .iter()
+        .map(|source| identity(reader, source));
     Ok(Authorizer {
         logical: reader.logical.to_owned(),
         function: function_of(reader, "AuthorizerUri", &properties.authorizer_uri)?,
@@ -184,7 +236,13 @@ fn authorizer(reader: &Reader<'_>) -> Result<Authorizer, TemplateError> {
 }
 
 fn stage(reader: &Reader<'_>) -> Result<(), TemplateError> {
-    let ignored = ["AccessLogSettings", "ApiId", "AutoDeploy", "DefaultRouteSettings", "Tags"];
+    let ignored = [
+        "AccessLogSettings",
+        "ApiId",
+        "AutoDeploy",
+        "DefaultRouteSettings",
+        "Tags",
+    ];
     let stage: StageProperties = reader.typed(&["StageName"], &ignored)?;
     must_be(reader, "StageName", &stage.stage_name, "$default")
 }
@@ -196,22 +254,33 @@ fn identity(reader: &Reader<'_>, source: &str) -> Result<IdentitySource, Templat
     if source == "$context.routeKey" {
         return Ok(IdentitySource::RouteKey);
     }
-    let problem = format!("{source} is not supported here; use $request.header.<name> or $context.routeKey");
+    let problem =
+        format!("{source} is not supported here; use $request.header.<name> or $context.routeKey");
     Err(reader.property("IdentitySource", problem))
 }
 
 /// A function's ARN, bare or inside the invocation path API Gateway uses, leads to its name.
 fn function_of(reader: &Reader<'_>, property: &str, uri: &str) -> Result<String, TemplateError> {
     let arn = uri.rsplit_once("/functions/").map_or(uri, |(_, arn)| arn);
-    let name = arn.trim_end_matches("/invocations").rsplit_once(":function:");
+    let name = arn
+        .trim_end_matches("/invocations")
+        .rsplit_once(":function:");
     let name = name.map(|(_, name)| name.to_owned());
     name.ok_or_else(|| reader.property(property, "names no function; use !GetAtt <function>.Arn"))
 }
 
-fn must_be(reader: &Reader<'_>, property: &str, value: &str, only: &str) -> Result<(), TemplateError> {
+fn must_be(
+    reader: &Reader<'_>,
+    property: &str,
+    value: &str,
+    only: &str,
+) -> Result<(), TemplateError> {
     if value == only {
         return Ok(());
     }
     let found = Value::from(value);
-    Err(reader.property(property, format!("is {found}; only {} is supported here", Value::from(only))))
+    Err(reader.property(
+        property,
+        format!("is {found}; only {} is supported here", Value::from(only)),
+    ))
 }

@@ -14,15 +14,30 @@ pub enum TemplateError {
     #[error("use template resource {resource}: {problem}")]
     Resource { resource: String, problem: String },
     #[error("use template resource {resource}, property {property}: {problem}")]
-    Property { resource: String, property: String, problem: String },
+    Property {
+        resource: String,
+        property: String,
+        problem: String,
+    },
 }
 
 impl TemplateError {
     pub(super) fn resource(resource: &str, problem: impl Into<String>) -> Self {
-        Self::Resource { resource: resource.to_owned(), problem: problem.into() }
+        Self::Resource {
+            resource: resource.to_owned(),
+            problem: problem.into(),
+        }
     }
 
-    pub(super) fn property(resource: &str, property: impl Into<String>, problem: impl Into<String>) -> Self {
-        Self::Property { resource: resource.to_owned(), property: property.into(), problem: problem.into() }
+    pub(super) fn property(
+        resource: &str,
+        property: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self::Property {
+            resource: resource.to_owned(),
+            property: property.into(),
+            problem: problem.into(),
+        }
     }
 }

@@ -55,8 +55,15 @@ const DEFAULT_BATCH: usize = 10;
 /// SQS hands out at most ten messages at once; Lambda fills larger batches only within a window.
 const BATCH_WITHOUT_WINDOW: usize = 10;
 
-const FUNCTION_HONOURED: [&str; 7] =
-    ["CodeUri", "Environment", "Events", "FunctionName", "MemorySize", "Timeout", "Handler"];
+const FUNCTION_HONOURED: [&str; 7] = [
+    "CodeUri",
+    "Environment",
+    "Events",
+    "FunctionName",
+    "MemorySize",
+    "Timeout",
+    "Handler",
+];
 const FUNCTION_IGNORED: [&str; 10] = [
     "Architectures",
     "Description",
@@ -119,16 +126,24 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Function, TemplateError> {
     let mut environment = super::variables(reader, globals.environment.variables)?;
     environment.extend(super::variables(reader, own.environment.variables)?);
     let package = package(reader, own.code_uri.as_deref())?;
-    let schedules = own.events.into_iter().map(|(name, event)| schedule(reader, &name, event));
+    let schedules = own
+        .events
+        .into_iter()
+        .map(|(name, event)| schedule(reader, &name, event));
     Ok(Function {
         logical: reader.logical.to_owned(),
         name: reader.name()?,
         package,
         environment,
         timeout: Duration::from_secs(
-            own.timeout.or(globals.timeout).unwrap_or(DEFAULT_TIMEOUT_SECONDS),
+            own.timeout
+                .or(globals.timeout)
+                .unwrap_or(DEFAULT_TIMEOUT_SECONDS),
         ),
-        memory_mb: own.memory_size.or(globals.memory_size).unwrap_or(DEFAULT_MEMORY_MB),
+        memory_mb: own
+            .memory_size
+            .or(globals.memory_size)
+            .unwrap_or(DEFAULT_MEMORY_MB),
         schedules: schedules.collect::<Result<_, _>>()?,
     })
 }
@@ -138,7 +153,8 @@ fn globals(reader: &Reader<'_>) -> Result<FunctionProperties, TemplateError> {
     for (name, value) in &reader.scope.document.globals.function {
         if FUNCTION_HONOURED.contains(&name.as_str()) {
             let value = reader.scope.resolve(value);
-            let value = value.map_err(|problem| TemplateError::property("Globals.Function", name, problem))?;
+            let value = value
+                .map_err(|problem| TemplateError::property("Globals.Function", name, problem))?;
             object.insert(name.clone(), value);
         } else if !FUNCTION_IGNORED.contains(&name.as_str()) {
             let problem = "the local runner does not know this property; remove it, or teach infra/local/src/template/function.rs";
@@ -154,9 +170,16 @@ fn package(reader: &Reader<'_>, code_uri: Option<&str>) -> Result<String, Templa
     if let Some((_, folder)) = folder {
         return Ok(folder.to_owned());
     }
-    let binary = reader.resource.metadata.get("BuildProperties").and_then(|it| it.get("Binary"));
-    let binary = binary.and_then(serde_norway::Value::as_str).map(str::to_owned);
-    binary.ok_or_else(|| reader.property("CodeUri", "the code is not found; write functions/<crate>"))
+    let binary = reader
+        .resource
+        .metadata
+        .get("BuildProperties")
+        .and_then(|it| it.get("Binary"));
+    let binary = binary
+        .and_then(serde_norway::Value::as_str)
+        .map(str::to_owned);
+    binary
+        .ok_or_else(|| reader.property("CodeUri", "the code is not found; write functions/<crate>"))
 }
 
 fn schedule(reader: &Reader<'_>, name: &str, event: Event) -> Result<Schedule, TemplateError> {
@@ -168,13 +191,27 @@ fn schedule(reader: &Reader<'_>, name: &str, event: Event) -> Result<Schedule, T
         );
         return Err(reader.property(path, problem));
     }
-    let properties: ScheduleProperties = serde_json::from_value(event.properties)
-        .map_err(|error| reader.property(format!("{path}.Properties"), format!("{error}; correct it in the template")))?;
+    let properties: ScheduleProperties =
+        serde_json::from_value(event.properties).map_err(|error| {
+            reader.property(
+                format!("{path}.Properties"),
+                format!("{error}; correct it in the template"),
+            )
+        })?;
     let expression = Expression::parse(&properties.schedule_expression)
         .map_err(|problem| reader.property(format!("{path}.ScheduleExpression"), problem))?;
-    let input = properties.input.map(|text| serde_json::from_str(&text)).transpose();
-    let input = input.map_err(|error| reader.property(format!("{path}.Input"), format!("{error}; write JSON")))?;
-    Ok(Schedule { name: format!("{}{name}", reader.logical), expression, input })
+    let input = properties
+        .input
+        .map(|text| serde_json::from_str(&text))
+        .transpose();
+    let input = input.map_err(|error| {
+        reader.property(format!("{path}.Input"), format!("{error}; write JSON"))
+    })?;
+    Ok(Schedule {
+        name: format!("{}{name}", reader.logical),
+        expression,
+        input,
+    })
 }
 
 #[derive(Debug, Deserialize)]
@@ -217,21 +254,31 @@ pub(super) fn read_source(reader: &Reader<'_>) -> Result<QueueSource, TemplateEr
         queue: last(&properties.event_source_arn),
         batch_size,
         window: Duration::from_secs(properties.maximum_batching_window_in_seconds),
-        max_concurrency: properties.scaling_config.map(|config| config.maximum_concurrency),
+        max_concurrency: properties
+            .scaling_config
+            .map(|config| config.maximum_concurrency),
     })
 }
 
-fn check_source(reader: &Reader<'_>, properties: &SourceProperties, batch_size: usize) -> Result<(), TemplateError> {
+fn check_source(
+    reader: &Reader<'_>,
+    properties: &SourceProperties,
+    batch_size: usize,
+) -> Result<(), TemplateError> {
     if !(1..=10_000).contains(&batch_size) {
         return Err(reader.property("BatchSize", "must be 1 to 10000"));
     }
     if batch_size > BATCH_WITHOUT_WINDOW && properties.maximum_batching_window_in_seconds == 0 {
-        let problem = "a batch above 10 needs a window; set MaximumBatchingWindowInSeconds to at least 1";
+        let problem =
+            "a batch above 10 needs a window; set MaximumBatchingWindowInSeconds to at least 1";
         return Err(reader.property("BatchSize", problem));
     }
     // Without it AWS takes a handler's answer for success and deletes the failed records.
     if properties.function_response_types != ["ReportBatchItemFailures"] {
-        return Err(reader.property("FunctionResponseTypes", "must be [ReportBatchItemFailures]; else failed records are lost"));
+        return Err(reader.property(
+            "FunctionResponseTypes",
+            "must be [ReportBatchItemFailures]; else failed records are lost",
+        ));
     }
     if let Some(config) = &properties.scaling_config {
         if !(2..=1_000).contains(&config.maximum_concurrency) {

@@ -55,9 +55,17 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Queue, TemplateError> {
             "RedrivePolicy",
             "VisibilityTimeout",
         ],
-        &["KmsMasterKeyId", "RedriveAllowPolicy", "SqsManagedSseEnabled", "Tags"],
+        &[
+            "KmsMasterKeyId",
+            "RedriveAllowPolicy",
+            "SqsManagedSseEnabled",
+            "Tags",
+        ],
     )?;
-    let redrive = properties.redrive_policy.map(|policy| redrive(reader, &policy)).transpose()?;
+    let redrive = properties
+        .redrive_policy
+        .map(|policy| redrive(reader, &policy))
+        .transpose()?;
     Ok(Queue {
         logical: reader.logical.to_owned(),
         name: reader.name()?,
@@ -71,9 +79,17 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Queue, TemplateError> {
 }
 
 fn redrive(reader: &Reader<'_>, policy: &RedrivePolicy) -> Result<Redrive, TemplateError> {
-    let name = policy.dead_letter_target_arn.strip_prefix(&world::arn("sqs", ""));
+    let name = policy
+        .dead_letter_target_arn
+        .strip_prefix(&world::arn("sqs", ""));
     let name = name.ok_or_else(|| {
-        reader.property("RedrivePolicy.deadLetterTargetArn", "is not a queue of this template; use !GetAtt <queue>.Arn")
+        reader.property(
+            "RedrivePolicy.deadLetterTargetArn",
+            "is not a queue of this template; use !GetAtt <queue>.Arn",
+        )
     })?;
-    Ok(Redrive { queue: name.to_owned(), max_receives: policy.max_receive_count })
+    Ok(Redrive {
+        queue: name.to_owned(),
+        max_receives: policy.max_receive_count,
+    })
 }

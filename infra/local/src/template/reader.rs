@@ -24,7 +24,10 @@ impl Reader<'_> {
         let mut object = Map::new();
         for (name, value) in &self.resource.properties {
             if honoured.contains(&name.as_str()) {
-                let value = self.scope.resolve(value).map_err(|problem| self.property(name, problem))?;
+                let value = self
+                    .scope
+                    .resolve(value)
+                    .map_err(|problem| self.property(name, problem))?;
                 object.insert(name.clone(), value);
             } else if !ignored.contains(&name.as_str()) {
                 return Err(self.property(name, self.unknown()));
@@ -37,19 +40,29 @@ impl Reader<'_> {
         serde_path_to_error::deserialize(object).map_err(|error| {
             let path = error.path().to_string();
             let problem = format!("{}; correct it in the template", error.into_inner());
-            if path == "." { self.error(problem) } else { self.property(path, problem) }
+            if path == "." {
+                self.error(problem)
+            } else {
+                self.property(path, problem)
+            }
         })
     }
 
     pub(super) fn name(&self) -> Result<String, TemplateError> {
-        self.scope.physical_name(self.logical, self.resource).map_err(|problem| self.error(problem))
+        self.scope
+            .physical_name(self.logical, self.resource)
+            .map_err(|problem| self.error(problem))
     }
 
     pub(super) fn error(&self, problem: impl Into<String>) -> TemplateError {
         TemplateError::resource(self.logical, problem)
     }
 
-    pub(super) fn property(&self, property: impl Into<String>, problem: impl Into<String>) -> TemplateError {
+    pub(super) fn property(
+        &self,
+        property: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> TemplateError {
         TemplateError::property(self.logical, property, problem)
     }
 

@@ -31,7 +31,9 @@ impl Scope<'_> {
     }
 
     fn value(&self, value: &Yaml, depth: u8) -> Resolved<Json> {
-        let depth = depth.checked_sub(1).ok_or("references run in a circle; break it")?;
+        let depth = depth
+            .checked_sub(1)
+            .ok_or("references run in a circle; break it")?;
         match value {
             Yaml::Null => Ok(Json::Null),
             Yaml::Bool(flag) => Ok(Json::Bool(*flag)),
@@ -72,7 +74,11 @@ impl Scope<'_> {
             "GetAtt" => self.attribute(&get_att(&argument)?, depth)?,
             "Sub" => self.substitute(&argument, depth)?,
             "Join" => join(&argument)?,
-            other => return Err(format!("the function {other} is not known here; {SUPPORTED}")),
+            other => {
+                return Err(format!(
+                    "the function {other} is not known here; {SUPPORTED}"
+                ));
+            }
         };
         Ok(Json::String(text))
     }
@@ -83,7 +89,8 @@ impl Scope<'_> {
         }
         if let Some(parameter) = self.document.parameters.get(name) {
             let default = parameter.default.as_ref();
-            let default = default.ok_or_else(|| format!("parameter {name} has no Default; give it one"))?;
+            let default =
+                default.ok_or_else(|| format!("parameter {name} has no Default; give it one"))?;
             return self.value(default, depth);
         }
         let resource = self.resource(name)?;
@@ -106,9 +113,14 @@ impl Scope<'_> {
             ("AWS::SQS::Queue", "QueueName") => Ok(name),
             ("AWS::SQS::Queue", "QueueUrl") => Ok(world::queue_url(&name)),
             ("AWS::DynamoDB::Table", "Arn") => Ok(world::arn("dynamodb", &format!("table/{name}"))),
-            ("AWS::Serverless::Function", "Arn") => Ok(world::arn("lambda", &format!("function:{name}"))),
-            ("AWS::ApiGatewayV2::Authorizer", "AuthorizerId") | ("AWS::ApiGatewayV2::Api", "ApiId") => Ok(name),
-            (kind, _) => Err(format!("GetAtt {path}: this attribute of {kind} is not known here; teach infra/local/src/template/scope.rs")),
+            ("AWS::Serverless::Function", "Arn") => {
+                Ok(world::arn("lambda", &format!("function:{name}")))
+            }
+            ("AWS::ApiGatewayV2::Authorizer", "AuthorizerId")
+            | ("AWS::ApiGatewayV2::Api", "ApiId") => Ok(name),
+            (kind, _) => Err(format!(
+                "GetAtt {path}: this attribute of {kind} is not known here; teach infra/local/src/template/scope.rs"
+            )),
         }
     }
 
@@ -123,7 +135,9 @@ impl Scope<'_> {
         let mut result = String::new();
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after.split_once('}').ok_or("a ${ in Sub is not closed; add the }")?;
+            let (name, tail) = after
+                .split_once('}')
+                .ok_or("a ${ in Sub is not closed; add the }")?;
             result.push_str(before);
             result.push_str(&self.variable(name, own, depth)?);
             rest = tail;
@@ -162,7 +176,8 @@ impl Scope<'_> {
 
     fn resource(&self, logical: &str) -> Resolved<&Resource> {
         let resource = self.document.resources.get(logical);
-        resource.ok_or_else(|| format!("there is no parameter or resource {logical}; correct the name"))
+        resource
+            .ok_or_else(|| format!("there is no parameter or resource {logical}; correct the name"))
     }
 }
 
@@ -190,7 +205,9 @@ fn get_att(argument: &Json) -> Resolved<String> {
 }
 
 fn join(argument: &Json) -> Resolved<String> {
-    let Some([Json::String(separator), Json::Array(parts)]) = argument.as_array().map(Vec::as_slice) else {
+    let Some([Json::String(separator), Json::Array(parts)]) =
+        argument.as_array().map(Vec::as_slice)
+    else {
         return Err("Join takes a separator and a list of texts".to_owned());
     };
     let parts: Result<Vec<_>, _> = parts.iter().map(text).collect();
@@ -198,5 +215,7 @@ fn join(argument: &Json) -> Resolved<String> {
 }
 
 fn text(value: &Json) -> Resolved<&str> {
-    value.as_str().ok_or_else(|| format!("expected a text, found {value}"))
+    value
+        .as_str()
+        .ok_or_else(|| format!("expected a text, found {value}"))
 }

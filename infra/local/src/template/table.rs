@@ -87,15 +87,25 @@ pub(super) fn read(reader: &Reader<'_>) -> Result<Table, TemplateError> {
             "TableName",
             "TimeToLiveSpecification",
         ],
-        &["DeletionProtectionEnabled", "PointInTimeRecoverySpecification", "SSESpecification", "Tags"],
+        &[
+            "DeletionProtectionEnabled",
+            "PointInTimeRecoverySpecification",
+            "SSESpecification",
+            "Tags",
+        ],
     )?;
     let attributes = properties.attribute_definitions.into_iter();
     Ok(Table {
         logical: reader.logical.to_owned(),
         name: reader.name()?,
-        attributes: attributes.map(|it| (it.attribute_name, it.attribute_type)).collect(),
+        attributes: attributes
+            .map(|it| (it.attribute_name, it.attribute_type))
+            .collect(),
         key: properties.key_schema,
         indexes: properties.global_secondary_indexes,
-        ttl: properties.time_to_live_specification.filter(|ttl| ttl.enabled).map(|ttl| ttl.attribute_name),
+        ttl: properties
+            .time_to_live_specification
+            .filter(|ttl| ttl.enabled)
+            .map(|ttl| ttl.attribute_name),
     })
 }

@@ -81,66 +81,219 @@ fn a_good_template_is_read_whole() {
     let template = Template::parse(GOOD).unwrap();
 
     let worker = template.function("Worker").unwrap();
-    assert_eq!((worker.package.as_str(), worker.timeout), ("event-fanout", Duration::from_secs(20)));
-    let variables: Vec<_> = worker.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        (worker.package.as_str(), worker.timeout),
+        ("event-fanout", Duration::from_secs(20))
+    );
+    let variables: Vec<_> = worker
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     assert_eq!(
         variables,
-        ["LITERAL=${x}-y", "LONG=dead-letters", "STAGE=test", "TABLE_NAME=fanfare-test", "URL=http://sqs.local/000000000000/Work"]
+        [
+            "LITERAL=${x}-y",
+            "LONG=dead-letters",
+            "STAGE=test",
+            "TABLE_NAME=fanfare-test",
+            "URL=http://sqs.local/000000000000/Work"
+        ]
     );
     assert_eq!(worker.schedules[0].name, "WorkerTick");
     let guard = template.function("Guard").unwrap();
-    assert_eq!((guard.package.as_str(), guard.timeout), ("authorizer", Duration::from_secs(7)));
+    assert_eq!(
+        (guard.package.as_str(), guard.timeout),
+        ("authorizer", Duration::from_secs(7))
+    );
 
     let source = &template.sources[0];
-    assert_eq!((source.function.as_str(), source.queue.as_str()), ("Worker", "Work"));
-    assert_eq!((source.batch_size, source.window, source.max_concurrency), (20, Duration::from_secs(1), Some(2)));
+    assert_eq!(
+        (source.function.as_str(), source.queue.as_str()),
+        ("Worker", "Work")
+    );
+    assert_eq!(
+        (source.batch_size, source.window, source.max_concurrency),
+        (20, Duration::from_secs(1), Some(2))
+    );
 
-    let work = template.queues.iter().find(|queue| queue.logical == "Work").unwrap();
+    let work = template
+        .queues
+        .iter()
+        .find(|queue| queue.logical == "Work")
+        .unwrap();
     assert_eq!(work.visibility_seconds, Some(60));
-    assert_eq!(work.redrive, Some(Redrive { queue: "dead-letters".to_owned(), max_receives: 3 }));
-    assert_eq!((template.tables[0].name.as_str(), template.tables[0].ttl.as_deref()), ("fanfare-test", Some("expires")));
+    assert_eq!(
+        work.redrive,
+        Some(Redrive {
+            queue: "dead-letters".to_owned(),
+            max_receives: 3
+        })
+    );
+    assert_eq!(
+        (
+            template.tables[0].name.as_str(),
+            template.tables[0].ttl.as_deref()
+        ),
+        ("fanfare-test", Some("expires"))
+    );
 
     let route = &template.api.routes[0];
-    assert_eq!((route.key.as_str(), route.function.as_str(), route.authorizer.as_deref()), ("GET /x", "Worker", Some("Keys")));
+    assert_eq!(
+        (
+            route.key.as_str(),
+            route.function.as_str(),
+            route.authorizer.as_deref()
+        ),
+        ("GET /x", "Worker", Some("Keys"))
+    );
     let authorizer = &template.api.authorizers["Keys"];
-    assert_eq!((authorizer.function.as_str(), authorizer.ttl), ("Guard", Duration::from_secs(60)));
-    assert_eq!(authorizer.identity, [IdentitySource::Header("authorization".to_owned())]);
+    assert_eq!(
+        (authorizer.function.as_str(), authorizer.ttl),
+        ("Guard", Duration::from_secs(60))
+    );
+    assert_eq!(
+        authorizer.identity,
+        [IdentitySource::Header("authorization".to_owned())]
+    );
 }
 
 #[test]
 fn the_template_of_this_repository_is_understood() {
     let template = Template::built_in().unwrap();
-    assert!(template.functions.iter().any(|function| function.package == "webhook-dispatch"));
+    assert!(
+        template
+            .functions
+            .iter()
+            .any(|function| function.package == "webhook-dispatch")
+    );
     // Invariant 8: what only local may do is a setting the template never sets.
-    assert!(template.functions.iter().all(|function| !function.environment.contains_key("LOCAL_RECEIVERS")));
+    assert!(
+        template
+            .functions
+            .iter()
+            .all(|function| !function.environment.contains_key("LOCAL_RECEIVERS"))
+    );
 }
 
 #[test]
 fn what_is_wrong_is_named_with_advice() {
     for (from, to, message) in [
-        ("Resources:", "Resources: [", "parse the template: did not find expected ',' or ']' at line 10 column 8, while parsing a flow sequence at line 7 column 12; correct the YAML there"),
-        ("AWS::Logs::LogGroup", "AWS::S3::Bucket", "use template resource Log: the local runner does not know the type AWS::S3::Bucket; remove it, or teach infra/local/src/template.rs"),
-        ("VisibilityTimeout: 60", "FifoQueue: true", "use template resource Work, property FifoQueue: the local runner does not know this property of AWS::SQS::Queue; remove it, or teach infra/local/src/template what it means"),
-        ("VisibilityTimeout: 60", "VisibilityTimeout: long", "use template resource Work, property VisibilityTimeout: invalid type: string \"long\", expected u32; correct it in the template"),
-        ("!GetAtt Dead.Arn", "!GetAtt Deaf.Arn", "use template resource Work, property RedrivePolicy: there is no parameter or resource Deaf; correct the name"),
-        ("!GetAtt Dead.Arn", "arn:aws:sqs:eu-west-1:1:other", "use template resource Work, property RedrivePolicy.deadLetterTargetArn: is not a queue of this template; use !GetAtt <queue>.Arn"),
-        ("!GetAtt Dead.Arn", "!Select [0, [a]]", "use template resource Work, property RedrivePolicy: the function Select is not known here; Ref, GetAtt, Sub and Join are supported here"),
-        ("{ Type: String, Default: test }", "{ Type: String }", "use template resource Table, property TableName: parameter Stage has no Default; give it one"),
-        ("!Join [\"-\", [dead, letters]]", "!Ref Dead", "use template resource Dead, property QueueName: references run in a circle; break it"),
-        ("PAY_PER_REQUEST", "PROVISIONED", "use template resource Table, property BillingMode: unknown variant `PROVISIONED`, expected `PAY_PER_REQUEST`; correct it in the template"),
-        ("functions/event-fanout", "src", "use template resource Worker, property CodeUri: the code is not found; write functions/<crate>"),
-        ("Type: ScheduleV2", "Type: HttpApi", "use template resource Worker, property Events.Tick: the event type HttpApi is not supported here; use ScheduleV2, AWS::Lambda::EventSourceMapping or AWS::ApiGatewayV2::Route"),
-        ("rate(1 minute)", "rate(1 minutes)", "use template resource Worker, property Events.Tick.ScheduleExpression: rate(1 minutes) is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)"),
-        ("Timeout: 7", "Layers: []", "use template resource Globals.Function, property Layers: the local runner does not know this property; remove it, or teach infra/local/src/template/function.rs"),
-        ("[ReportBatchItemFailures]", "[]", "use template resource Source, property FunctionResponseTypes: must be [ReportBatchItemFailures]; else failed records are lost"),
-        ("MaximumBatchingWindowInSeconds: 1", "MaximumBatchingWindowInSeconds: 0", "use template resource Source, property BatchSize: a batch above 10 needs a window; set MaximumBatchingWindowInSeconds to at least 1"),
-        ("MaximumConcurrency: 2", "MaximumConcurrency: 1", "use template resource Source, property ScalingConfig.MaximumConcurrency: must be 2 to 1000"),
-        ("FunctionName: !Ref Worker", "FunctionName: Other", "use template resource Source, property FunctionName: the template has no function Other; correct the reference"),
-        ("AuthorizerType: REQUEST", "AuthorizerType: JWT", "use template resource Keys, property AuthorizerType: is \"JWT\"; only \"REQUEST\" is supported here"),
-        ("$request.header.Authorization", "$request.querystring.key", "use template resource Keys, property IdentitySource: $request.querystring.key is not supported here; use $request.header.<name> or $context.routeKey"),
-        ("StageName: $default", "StageName: prod", "use template resource Stage1, property StageName: is \"prod\"; only \"$default\" is supported here"),
-        ("integrations/${WorkerIntegration}", "integrations/other", "use template resource Route, property Target: the template has no integration other; correct the reference"),
-        ("AuthorizerId: !Ref Keys", "AuthorizerId: !Ref Api", "use template resource Route, property AuthorizerId: the template has no authorizer Api; correct the reference"),
+        (
+            "Resources:",
+            "Resources: []",
+            "parse the template: Resources: invalid type: sequence, expected a map at line 7 column 12; correct the YAML there",
+        ),
+        (
+            "AWS::Logs::LogGroup",
+            "AWS::S3::Bucket",
+            "use template resource Log: the local runner does not know the type AWS::S3::Bucket; remove it, or teach infra/local/src/template.rs",
+        ),
+        (
+            "VisibilityTimeout: 60",
+            "FifoQueue: true",
+            "use template resource Work, property FifoQueue: the local runner does not know this property of AWS::SQS::Queue; remove it, or teach infra/local/src/template what it means",
+        ),
+        (
+            "VisibilityTimeout: 60",
+            "VisibilityTimeout: long",
+            "use template resource Work, property VisibilityTimeout: invalid type: string \"long\", expected u32; correct it in the template",
+        ),
+        (
+            "!GetAtt Dead.Arn",
+            "!GetAtt Deaf.Arn",
+            "use template resource Work, property RedrivePolicy: there is no parameter or resource Deaf; correct the name",
+        ),
+        (
+            "!GetAtt Dead.Arn",
+            "arn:aws:sqs:eu-west-1:1:other",
+            "use template resource Work, property RedrivePolicy.deadLetterTargetArn: is not a queue of this template; use !GetAtt <queue>.Arn",
+        ),
+        (
+            "!GetAtt Dead.Arn",
+            "!Select [0, [a]]",
+            "use template resource Work, property RedrivePolicy: the function Select is not known here; Ref, GetAtt, Sub and Join are supported here",
+        ),
+        (
+            "{ Type: String, Default: test }",
+            "{ Type: String }",
+            "use template resource Globals.Function, property Environment: parameter Stage has no Default; give it one",
+        ),
+        (
+            "!Join [\"-\", [dead, letters]]",
+            "!Ref Dead",
+            "use template resource Dead, property QueueName: references run in a circle; break it",
+        ),
+        (
+            "PAY_PER_REQUEST",
+            "PROVISIONED",
+            "use template resource Table, property BillingMode: unknown variant `PROVISIONED`, expected `PAY_PER_REQUEST`; correct it in the template",
+        ),
+        (
+            "functions/event-fanout",
+            "src",
+            "use template resource Worker, property CodeUri: the code is not found; write functions/<crate>",
+        ),
+        (
+            "Type: ScheduleV2",
+            "Type: HttpApi",
+            "use template resource Worker, property Events.Tick: the event type HttpApi is not supported here; use ScheduleV2, AWS::Lambda::EventSourceMapping or AWS::ApiGatewayV2::Route",
+        ),
+        (
+            "rate(1 minute)",
+            "rate(1 minutes)",
+            "use template resource Worker, property Events.Tick.ScheduleExpression: rate(1 minutes) is no rate; write rate(1 minute), rate(5 minutes), rate(1 hour) or rate(1 day)",
+        ),
+        (
+            "Timeout: 7",
+            "Layers: []",
+            "use template resource Globals.Function, property Layers: the local runner does not know this property; remove it, or teach infra/local/src/template/function.rs",
+        ),
+        (
+            "[ReportBatchItemFailures]",
+            "[]",
+            "use template resource Source, property FunctionResponseTypes: must be [ReportBatchItemFailures]; else failed records are lost",
+        ),
+        (
+            "MaximumBatchingWindowInSeconds: 1",
+            "MaximumBatchingWindowInSeconds: 0",
+            "use template resource Source, property BatchSize: a batch above 10 needs a window; set MaximumBatchingWindowInSeconds to at least 1",
+        ),
+        (
+            "MaximumConcurrency: 2",
+            "MaximumConcurrency: 1",
+            "use template resource Source, property ScalingConfig.MaximumConcurrency: must be 2 to 1000",
+        ),
+        (
+            "FunctionName: !Ref Worker",
+            "FunctionName: Other",
+            "use template resource Source, property FunctionName: the template has no function Other; correct the reference",
+        ),
+        (
+            "AuthorizerType: REQUEST",
+            "AuthorizerType: JWT",
+            "use template resource Keys, property AuthorizerType: is \"JWT\"; only \"REQUEST\" is supported here",
+        ),
+        (
+            "$request.header.Authorization",
+            "$request.querystring.key",
+            "use template resource Keys, property IdentitySource: $request.querystring.key is not supported here; use $request.header.<name> or $context.routeKey",
+        ),
+        (
+            "StageName: $default",
+            "StageName: prod",
+            "use template resource Stage1, property StageName: is \"prod\"; only \"$default\" is supported here",
+        ),
+        (
+            "integrations/${WorkerIntegration}",
+            "integrations/other",
+            "use template resource Route, property Target: the template has no integration other; correct the reference",
+        ),
+        (
+            "AuthorizerId: !Ref Keys",
+            "AuthorizerId: !Ref Api",
+            "use template resource Route, property AuthorizerId: the template has no authorizer Api; correct the reference",
+        ),
     ] {
         assert!(GOOD.contains(from), "{from}");
         let error = Template::parse(&GOOD.replacen(from, to, 1)).unwrap_err();
@@ -151,5 +304,8 @@ fn what_is_wrong_is_named_with_advice() {
 #[test]
 fn a_missing_file_is_named() {
     let error = Template::read(Path::new("/nowhere/template.yaml")).unwrap_err();
-    assert_eq!(error.to_string(), "read the template /nowhere/template.yaml: name an existing file with --template");
+    assert_eq!(
+        error.to_string(),
+        "read the template /nowhere/template.yaml: name an existing file with --template"
+    );
 }

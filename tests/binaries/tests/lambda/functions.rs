@@ -1,6 +1,5 @@
-//! One event on its way through all binaries, and what disturbs it.
+//! Events on their way through all binaries, and what disturbs them.
 
-use aws_local::Service;
 use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
@@ -8,21 +7,33 @@ use crate::sandbox::Sandbox;
 use crate::world::World;
 
 #[tokio::test]
-async fn an_event_passes_through_all_functions() {
+async fn events_pass_through_all_functions_within_their_permissions() {
     let world = World::new().await;
     let key = world.key().await;
     let mut receiver = Receiver::start().await;
 
     let caller = authorize(&world, &key).await;
     let secret = create_webhook(&world, &caller, &receiver.url).await;
+
     let event = post_event(&world, &caller).await;
-    fan_out_beside_garbage(&world).await;
-    dispatch_beside_garbage(&world).await;
+    fan_out_beside(&world, &["garbage"]).await;
+    lose_the_delivery_and_find_it_again(&world).await;
+    dispatch_beside_garbage(&world, r#""delivered":1"#).await;
     let webhook = receiver.verified(&secret);
     assert_eq!(webhook["id"], event);
     assert_eq!(webhook["event"], "message.didCreate");
-    sweep(&world).await;
-    quarantine(&world, &caller).await;
+
+    receiver.answer(503);
+    post_event(&world, &caller).await;
+    let duplicate =
+        json!({ "networkId": "demo", "id": event, "event": "message.didCreate", "data": {} });
+    fan_out_beside(&world, &["garbage", &duplicate.to_string()]).await;
+    dispatch_beside_garbage(&world, r#""retried":1"#).await;
+    receiver.verified(&secret);
+
+    quarantine_an_event(&world, &caller).await;
+    delete_webhooks(&world, &caller).await;
+    world.all_permissions_were_used();
 }
 
 /// What API Gateway hands on about the caller.
@@ -65,20 +76,41 @@ async fn create_webhook(world: &World, caller: &Value, url: &str) -> String {
     created["secret"].as_str().unwrap().to_owned()
 }
 
-/// Posts an event and returns its id.
+/// Posts an event, reads it back, and returns its id.
 async fn post_event(world: &World, caller: &Value) -> Value {
     let api = world.start("EventsApi").await;
     let event = json!({ "event": "message.didCreate", "data": { "text": "hello" } });
     let accepted = call(world, &api, caller, "POST", "events", &event).await;
     assert_eq!(accepted["statusCode"], 202, "{accepted}\n{}", api.log());
-    body(&accepted)["id"].clone()
+    let id = body(&accepted)["id"].clone();
+    let read = call(
+        world,
+        &api,
+        caller,
+        "GET",
+        &format!("events/{}", id.as_str().unwrap()),
+        &Value::Null,
+    )
+    .await;
+    assert!(
+        [200, 404].contains(&read["statusCode"].as_u64().unwrap()),
+        "{read}\n{}",
+        api.log()
+    );
+    id
 }
 
-async fn fan_out_beside_garbage(world: &World) {
-    world.send("EventsQueue", "garbage").await;
+/// The posted event, with neighbours that lead to no delivery.
+async fn fan_out_beside(world: &World, neighbours: &[&str]) {
+    for neighbour in neighbours {
+        world.send("EventsQueue", neighbour).await;
+    }
     let fanout = world.start("EventFanout").await;
     let batch = world.batch("EventsQueue").await;
-    assert_eq!(batch["Records"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        batch["Records"].as_array().unwrap().len(),
+        1 + neighbours.len()
+    );
     let answer = world
         .within_permissions("EventFanout", fanout.call(&batch))
         .await;
@@ -94,17 +126,49 @@ async fn fan_out_beside_garbage(world: &World) {
         "{}",
         fanout.log()
     );
+    assert!(
+        fanout.log().contains(r#""deliveries":1"#),
+        "{}",
+        fanout.log()
+    );
 }
 
-async fn dispatch_beside_garbage(world: &World) {
+/// As when every receive of a message ended in a crash: it reaches the dead-letter queue, quarantine
+/// sets its delivery due, and the sweep sends it again.
+async fn lose_the_delivery_and_find_it_again(world: &World) {
+    let lost = world.batch("WebhookQueue").await;
+    world
+        .send(
+            "WebhookDeadLetterQueue",
+            lost["Records"][0]["body"].as_str().unwrap(),
+        )
+        .await;
+    let quarantine = world.start("Quarantine").await;
+    let batch = world.batch("WebhookDeadLetterQueue").await;
+    let answer = world
+        .within_permissions("Quarantine", quarantine.call(&batch))
+        .await;
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [] }),
+        "{}",
+        quarantine.log()
+    );
+
+    let sweep = world.start("RetrySweep").await;
+    let minute = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
+    world
+        .within_permissions("RetrySweep", sweep.call(&minute))
+        .await;
+    assert!(sweep.log().contains(r#""enqueued":1"#), "{}", sweep.log());
+}
+
+/// One delivery, with a neighbour that can never succeed. `outcome` is what must be counted.
+async fn dispatch_beside_garbage(world: &World, outcome: &str) {
     world.send("WebhookQueue", "garbage").await;
     let dispatch = world.start("WebhookDispatch").await;
     let batch = world.batch("WebhookQueue").await;
-    assert_eq!(
-        batch["Records"].as_array().unwrap().len(),
-        2,
-        "fan-out sent one"
-    );
+    assert_eq!(batch["Records"].as_array().unwrap().len(), 2);
     let answer = world
         .within_permissions("WebhookDispatch", dispatch.call(&batch))
         .await;
@@ -114,29 +178,10 @@ async fn dispatch_beside_garbage(world: &World) {
         "{}",
         dispatch.log()
     );
-    assert!(
-        dispatch.log().contains(r#""delivered":1"#),
-        "{}",
-        dispatch.log()
-    );
+    assert!(dispatch.log().contains(outcome), "{}", dispatch.log());
 }
 
-async fn sweep(world: &World) {
-    let sweep = world.start("RetrySweep").await;
-    let minute = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
-    let calls = world.within_permissions("RetrySweep", async {
-        sweep.call(&minute).await;
-        world.calls(Service::DynamoDb)
-    });
-    assert!(calls.await > 0, "it looked for due deliveries");
-    assert!(
-        sweep.log().contains(r#""event":"SweepFinished""#),
-        "{}",
-        sweep.log()
-    );
-}
-
-async fn quarantine(world: &World, caller: &Value) {
+async fn quarantine_an_event(world: &World, caller: &Value) {
     world
         .send(
             "EventsDeadLetterQueue",
@@ -158,6 +203,23 @@ async fn quarantine(world: &World, caller: &Value) {
     let listed = call(world, &api, caller, "GET", "quarantine", &Value::Null).await;
     assert_eq!(listed["statusCode"], 200, "{listed}\n{}", api.log());
     assert!(listed["body"].as_str().unwrap().contains("a.b"), "{listed}");
+}
+
+/// The second endpoint's secret joins the first one's in the ring; both endpoints go.
+async fn delete_webhooks(world: &World, caller: &Value) {
+    let api = world.start("WebhooksApi").await;
+    let second = json!({ "url": "https://hooks.example.com/fanfare" });
+    let created = call(world, &api, caller, "POST", "webhooks", &second).await;
+    assert_eq!(created["statusCode"], 201, "{created}\n{}", api.log());
+    let listed = call(world, &api, caller, "GET", "webhooks", &Value::Null).await;
+    let listed = body(&listed);
+    let endpoints = listed["items"].as_array().unwrap();
+    assert_eq!(endpoints.len(), 2, "{listed}");
+    for endpoint in endpoints {
+        let one = format!("webhooks/{}", endpoint["id"].as_str().unwrap());
+        let deleted = call(world, &api, caller, "DELETE", &one, &Value::Null).await;
+        assert_eq!(deleted["statusCode"], 204, "{deleted}\n{}", api.log());
+    }
 }
 
 /// One call through API Gateway to a path below the network.

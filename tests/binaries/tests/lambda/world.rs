@@ -1,9 +1,9 @@
 //! The AWS account of one test: embedded services on loopback, with what `template.yaml` describes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use aws_local::{Embedded, Location, Service};
+use aws_local::{Embedded, Location};
 use bytes::Bytes;
 use contract::template::{Template, referenced};
 use domain::api_key::{Access, Grant, Key, Role};
@@ -24,6 +24,8 @@ pub(crate) struct World {
     services: Embedded,
     endpoint: String,
     queues: BTreeMap<String, String>,
+    /// Function and action.
+    used: Mutex<BTreeSet<(String, String)>>,
 }
 
 impl World {
@@ -40,6 +42,7 @@ impl World {
             services,
             endpoint,
             queues: BTreeMap::new(),
+            used: Mutex::default(),
         };
         world.create_table().await;
         world.create_queues().await;
@@ -165,13 +168,7 @@ impl World {
     ) -> T {
         self.services.reset_calls();
         let result = work.await;
-        let granted: BTreeSet<_> = self
-            .template
-            .function(function)
-            .grants()
-            .into_iter()
-            .map(|(action, _)| action.to_owned())
-            .collect();
+        let granted = self.granted(function);
         for (service, operations) in self.services.calls().operations {
             for operation in operations.into_keys() {
                 for action in actions(&service, &operation) {
@@ -179,14 +176,41 @@ impl World {
                         granted.contains(&action),
                         "{function} calls {operation}, its policies lack {action}"
                     );
+                    self.used
+                        .lock()
+                        .unwrap()
+                        .insert((function.to_owned(), action));
                 }
             }
         }
         result
     }
 
-    pub(crate) fn calls(&self, service: Service) -> u64 {
-        self.services.calls().total(service)
+    /// Fails if a function was granted an action that none of its calls needed.
+    pub(crate) fn all_permissions_were_used(&self) {
+        let used = self.used.lock().unwrap();
+        for function in self.functions() {
+            let mut granted = self.granted(function);
+            // Lambda's own calls, made in the function's name.
+            granted.retain(|action| {
+                ![
+                    "sqs:ReceiveMessage",
+                    "sqs:DeleteMessage",
+                    "sqs:GetQueueAttributes",
+                ]
+                .contains(&action.as_str())
+            });
+            granted.retain(|action| !used.contains(&(function.to_owned(), action.clone())));
+            assert!(
+                granted.is_empty(),
+                "{function} was granted {granted:?} and needed none of it"
+            );
+        }
+    }
+
+    fn granted(&self, function: &str) -> BTreeSet<String> {
+        let grants = self.template.function(function).grants().into_iter();
+        grants.map(|(action, _)| action.to_owned()).collect()
     }
 
     /// One AWS call as an SDK makes it.
@@ -216,10 +240,8 @@ impl World {
 fn actions(service: &str, operation: &str) -> Vec<String> {
     let parts: &[&str] = match operation {
         "SendMessageBatch" => &["SendMessage"],
-        // Depends on the parts of the transaction; these are the ones ours have.
-        "TransactWriteItems" => &["PutItem", "UpdateItem"],
-        "TransactGetItems" => &["GetItem"],
-        "BatchWriteItem" => &["BatchWriteItem"],
+        // AWS asks for each part's; in the scenario, these parts occur.
+        "TransactWriteItems" => &["PutItem", "UpdateItem", "DeleteItem"],
         other => &[other],
     };
     parts

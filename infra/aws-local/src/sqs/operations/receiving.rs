@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::super::Sqs;
 use super::super::attributes::{MAXIMUM_WAIT_SECONDS, unknown_name};
 use super::super::error::SqsError;
+use super::super::held::Handed;
 use super::super::message::{MessageAttributes, md5_of_attributes};
-use super::super::shelf::Handed;
 use super::super::transfer::check_visibility;
 use super::super::wire::{Message, Messages, ReceiveMessage};
 

@@ -1,0 +1,7 @@
+mod harness;
+
+mod deliver;
+mod endpoints;
+mod refuse;
+mod retry;
+mod straight_to_queue;

@@ -1,0 +1,189 @@
+//! Failing receivers, with time driven by the test.
+
+use std::time::Duration;
+
+use local::{Options, Schedules};
+use serde_json::json;
+use testkit::{ManualClock, Receiver};
+
+use crate::harness::Fanfare;
+
+async fn fanfare_at(clock: &ManualClock) -> Fanfare {
+    Fanfare::with(Options {
+        clock: clock.clock(),
+        schedules: Schedules::OnDemand,
+        ..Options::ephemeral()
+    })
+    .await
+}
+
+/// Moves time and lets everything that waits for it look.
+async fn advance(fanfare: &Fanfare, clock: &ManualClock, by: Duration) {
+    clock.advance(by);
+    fanfare.system.embedded().sqs().tick();
+    fanfare.system.run_schedule("RetrySweep").await.unwrap();
+    fanfare.system.embedded().sqs().tick();
+}
+
+const START: u64 = 1_800_000_000_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_default_schedule_is_kept_to_the_last_try_and_then_the_delivery_is_dead() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::start(|_, _| 500).await;
+    let (endpoint, secret) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    fanfare
+        .report(&json!({ "id": "doomed", "event": "a.b", "data": {} }))
+        .await;
+
+    let deliveries = format!("/webhooks/{endpoint}/deliveries");
+    for (made, delay) in [
+        (1, 5),
+        (2, 300),
+        (3, 1800),
+        (4, 7200),
+        (5, 18_000),
+        (6, 36_000),
+        (7, 36_000_u64),
+    ] {
+        receiver.wait_for(made).await;
+        let waiting = fanfare
+            .until(&deliveries, |a| {
+                a.body["items"][0]["attempts"]
+                    .as_array()
+                    .is_some_and(|attempts| attempts.len() == made)
+            })
+            .await;
+        let item = &waiting.body["items"][0];
+        assert_eq!(item["status"], "pending");
+        let next = domain::time::Timestamp::parse(item["nextAttemptAt"].as_str().unwrap()).unwrap();
+        let wait = next.since(clock.now()).as_secs_f64();
+        let delay = f64::from(u32::try_from(delay).unwrap());
+        assert!(
+            wait >= delay * 0.8 - 1.0 && wait <= delay * 1.2 + 1.0,
+            "after try {made} it waits {wait} s"
+        );
+        // Almost there: nothing happens yet.
+        advance(
+            &fanfare,
+            &clock,
+            next.since(clock.now()) - Duration::from_secs(2),
+        )
+        .await;
+        assert_eq!(receiver.received().len(), made);
+        // SQS counts whole seconds, so give it one more.
+        advance(&fanfare, &clock, Duration::from_secs(4)).await;
+    }
+    let tries = receiver.wait_for(8).await;
+    let dead = fanfare
+        .until(&deliveries, |a| a.body["items"][0]["status"] == "dead")
+        .await;
+    let attempts = dead.body["items"][0]["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 8);
+    assert!(
+        attempts
+            .iter()
+            .all(|attempt| attempt["status"] == 500 && attempt["response"] == "seen")
+    );
+    assert_eq!(
+        fanfare.get(&format!("{deliveries}?status=dead")).await.body["items"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    for pair in tries.windows(2) {
+        assert_eq!(
+            pair[0].id(),
+            pair[1].id(),
+            "the id stays the same on every try"
+        );
+        assert_eq!(
+            pair[0].body, pair[1].body,
+            "so does the body, byte for byte"
+        );
+        assert!(pair[0].header("webhook-timestamp") < pair[1].header("webhook-timestamp"));
+    }
+    assert!(tries.iter().all(|webhook| webhook.signed_with(&secret)));
+    advance(&fanfare, &clock, Duration::from_secs(400_000)).await;
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 8, "the dead stay dead");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_message_is_found_by_the_sweep_and_the_new_url_is_used() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let (bad, good) = (
+        Receiver::start(|_, _| 503).await,
+        Receiver::accepting().await,
+    );
+    let (endpoint, secret) = fanfare.endpoint(&bad.url(), &["*"]).await;
+    fanfare
+        .report(&json!({ "id": "lost", "event": "a.b", "data": {} }))
+        .await;
+    let deliveries = format!("/webhooks/{endpoint}/deliveries");
+    fanfare
+        .until(&deliveries, |a| {
+            a.body["items"][0]["attempts"]
+                .as_array()
+                .is_some_and(|attempts| attempts.len() == 1)
+        })
+        .await;
+
+    // The retry's message vanishes from the queue.
+    let queue = fanfare
+        .system
+        .template()
+        .queues
+        .iter()
+        .find(|queue| queue.name.contains("Webhook") && queue.redrive.is_some())
+        .unwrap();
+    let url = fanfare
+        .system
+        .aws()
+        .sqs()
+        .get_queue_url()
+        .queue_name(&queue.name)
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap();
+    for _ in 0..100 {
+        if fanfare.system.embedded().sqs().counts(&queue.name).delayed == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fanfare
+        .system
+        .aws()
+        .sqs()
+        .purge_queue()
+        .queue_url(url)
+        .send()
+        .await
+        .unwrap();
+    let moved = fanfare
+        .call(
+            &fanfare.admin(),
+            "PATCH",
+            &format!("/webhooks/{endpoint}"),
+            &json!({ "url": good.url() }).to_string(),
+            &[],
+        )
+        .await;
+    assert_eq!(moved.status, 200);
+    advance(&fanfare, &clock, Duration::from_secs(300)).await;
+    assert_eq!(good.received().len(), 0, "too early to call it lost");
+    advance(&fanfare, &clock, Duration::from_secs(400)).await;
+    let found = good.wait_for(1).await;
+    assert!(found[0].signed_with(&secret));
+    fanfare
+        .until(&deliveries, |a| a.body["items"][0]["status"] == "delivered")
+        .await;
+    fanfare.system.stop().await;
+    assert_eq!((bad.received().len(), good.received().len()), (1, 1));
+}
