@@ -1,12 +1,16 @@
 """Sends one event through a deployed stack, and tries what must not work.
 
-Called by `run`, which says where the emulator is and which API key is good.
+Called by `run` with the name of the stack and the command that makes API keys; the environment says
+where the emulator is.
 """
 
+import base64
 import http.client
 import http.server
 import json
 import os
+import shlex
+import subprocess
 import sys
 import threading
 import time
@@ -19,13 +23,14 @@ PATIENCE_S = 60
 NETWORK = "/v1/networks/demo"
 
 
-def main(stack_name):
+def main(stack_name, key_command):
     stack = boto3.client("cloudformation").describe_stacks(StackName=stack_name)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     functions = physical_ids(stack_name, "AWS::Lambda::Function")
-    api = Api(outputs["ApiUrl"], os.environ["API_KEY"])
+    api = Api(outputs["ApiUrl"], make_key(key_command, outputs["TableName"]))
     receiver = Receiver()
 
+    allow_batches(functions)
     public_routes(api)
     keys(api)
     loopback_is_refused(api, receiver)
@@ -36,6 +41,19 @@ def main(stack_name):
     garbage_is_quarantined(api, outputs["EventsQueueUrl"])
     permissions_are_enforced(api, functions["EventsApi"])
     shortfalls()
+
+
+def make_key(command, table):
+    """Makes the first key of the deployment, and records it as the operator's tool says to."""
+    made = subprocess.run([*command, "--network", "demo", "--role", "super_admin"], check=True, capture_output=True, text=True)
+    put = shlex.split(made.stdout)
+    item = json.loads(put[put.index("--item") + 1])
+    # The printed command is for version 2 of the AWS CLI, which reads binary values as base64.
+    for value in item.values():
+        if "B" in value:
+            value["B"] = base64.b64decode(value["B"])
+    boto3.client("dynamodb").put_item(TableName=table, Item=item)
+    return next(word for word in made.stderr.split() if word.startswith("ff_"))
 
 
 def public_routes(api):
@@ -62,7 +80,7 @@ def loopback_is_refused(api, receiver):
 
 
 def allow_loopback(functions):
-    """The one departure from the template, after its deployment and on the emulator only.
+    """A departure from the template, after its deployment and on the emulator only.
 
     Deployed functions send to public https addresses alone. Nothing here has one, so the switch of
     the local runner is set by hand on the two functions that judge addresses.
@@ -112,29 +130,48 @@ def garbage_is_quarantined(api, queue):
 
 
 def permissions_are_enforced(api, function):
-    """Takes the function's own policy away, and gives it back."""
+    """Takes the function's own policies away, and gives them back."""
     iam = boto3.client("iam")
-    configuration = boto3.client("lambda").get_function_configuration(FunctionName=function)
-    role = configuration["Role"].rsplit("/", 1)[1]
-    taken = {
-        name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-        for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
-    }
+    role, policies = inline_policies(function)
     event = {"event": "message.didCreate", "data": {}}
-    for name in taken:
+    for name in policies:
         iam.delete_role_policy(RoleName=role, PolicyName=name)
     status, _ = api.call("POST", f"{NETWORK}/events", event)
     check("without its policy, EventsApi can accept nothing", status >= 500, status)
-    for name, document in taken.items():
+    for name, document in policies.items():
         iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
     status, _ = until(lambda: api.call("POST", f"{NETWORK}/events", event), lambda answer: answer[0] == 202)
     check("with its policy, it can again", status == 202, status)
+
+
+def allow_batches(functions):
+    """The other departure: AWS lets whoever may SendMessage send batches, and knows no other action for
+    it; the emulator wants an action `sqs:SendMessageBatch`, on the same queues."""
+    for function in functions.values():
+        role, policies = inline_policies(function)
+        for name, document in policies.items():
+            for statement in document["Statement"]:
+                if statement["Action"] == "sqs:SendMessage":
+                    statement["Action"] = ["sqs:SendMessage", "sqs:SendMessageBatch"]
+                    boto3.client("iam").put_role_policy(
+                        RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document)
+                    )
+    print("note  sqs:SendMessageBatch added wherever sqs:SendMessage is granted, since this emulator asks for it")
+
+
+def inline_policies(function):
+    """The role of a function, and its policies by name."""
+    iam = boto3.client("iam")
+    role = boto3.client("lambda").get_function_configuration(FunctionName=function)["Role"].rsplit("/", 1)[1]
+    names = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    return role, {name: iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"] for name in names}
 
 
 def shortfalls():
     print(
         """
 Where this emulator falls short of AWS, so these checks prove nothing about it:
+  - IAM: it asks for sqs:SendMessageBatch, which AWS does not know; condition keys of DynamoDB are not judged
   - receivers: the functions sent to loopback over http, by a switch the template never sets
   - processor: the functions ran on this computer's own, not necessarily on arm64
   - the function's sandbox: no freezing, no memory limit, no provided.al2023 system libraries
@@ -206,10 +243,30 @@ def until(ask, good):
         time.sleep(0.2)
 
 
+class Failed(Exception):
+    pass
+
+
 def check(claim, holds, seen):
     if not holds:
-        sys.exit(f"FAIL  {claim}\n      seen: {seen}")
+        raise Failed(f"FAIL  {claim}\n      seen: {seen}")
     print(f"ok    {claim}")
 
 
-main(sys.argv[1])
+def print_logs(stack):
+    """What the functions said last; they hold no secrets and no bodies."""
+    logs = boto3.client("logs")
+    for function, group in physical_ids(stack, "AWS::Logs::LogGroup").items():
+        try:
+            events = logs.filter_log_events(logGroupName=group)["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            continue
+        for event in events[-20:]:
+            print(f"{function}: {event['message'].rstrip()}", file=sys.stderr)
+
+
+try:
+    main(sys.argv[1], sys.argv[2:])
+except Failed as failed:
+    print_logs(sys.argv[1])
+    sys.exit(str(failed))

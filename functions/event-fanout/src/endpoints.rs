@@ -2,17 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use domain::endpoint::Endpoint;
 use domain::id::NetworkId;
 use domain::time::Timestamp;
 use store::Store;
 use tokio::sync::Mutex;
-
-/// How far SQS's clock, which stamps acceptance, and this machine's may differ. Both are kept by
-/// the same time service to within milliseconds; a second is generous.
-const CLOCK_SKEW: Duration = Duration::from_secs(1);
 
 /// Most networks kept.
 const MAX_NETWORKS: usize = 1_000;
@@ -24,28 +19,29 @@ pub(crate) struct Endpoints(Mutex<HashMap<NetworkId, Known>>);
 struct Known {
     version: u64,
     endpoints: Arc<Vec<Endpoint>>,
-    /// When the version was last read.
+    /// Just before the version was last read.
     checked: Timestamp,
 }
 
 impl Endpoints {
-    /// The network's endpoints as they were at `accepted` or later: an event never misses an
-    /// endpoint that was created before it was accepted.
+    /// The network's endpoints as they were at `received` or later.
     ///
-    /// A list checked after `accepted` is good as it is. Otherwise one small read of the version
-    /// tells whether it still is; only a changed version costs the whole list. The lock is held
-    /// meanwhile, so a batch asks once.
+    /// `received` is when the batch came in, by this machine's clock, so after all its events were
+    /// accepted: an event never misses an endpoint that was created before it was accepted, and no
+    /// two clocks need to agree. One small read of the version tells whether the list known is
+    /// still good; only a changed version costs the whole list. The lock is held meanwhile, so a
+    /// batch asks once.
     pub(crate) async fn at(
         &self,
         store: &Store,
         network: &NetworkId,
-        accepted: Timestamp,
+        received: Timestamp,
         now: Timestamp,
     ) -> Result<Arc<Vec<Endpoint>>, store::Error> {
         let mut networks = self.0.lock().await;
         let known = networks.get(network).cloned();
         if let Some(known) = &known
-            && known.checked > accepted.after(CLOCK_SKEW)
+            && known.checked >= received
         {
             return Ok(known.endpoints.clone());
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use domain::event::Event;
 use domain::id::DeliveryId;
 use domain::matching::{Destination, plan};
+use domain::time::Timestamp;
 use futures::future::try_join_all;
 use queue::message::{DeliveryMessage, EventBody, read_event};
 use queue::{Outgoing, Record};
@@ -22,11 +23,15 @@ pub(crate) enum Fanned {
     Quarantined,
 }
 
-/// Stores the event and owes its deliveries.
+/// Stores the event of a record that came in at `received`, and owes its deliveries.
 ///
 /// # Errors
 /// When the table does not answer; the record is received again then.
-pub(crate) async fn fan_out(deps: &Deps, record: &Record) -> Result<Fanned, store::Error> {
+pub(crate) async fn fan_out(
+    deps: &Deps,
+    record: &Record,
+    received: Timestamp,
+) -> Result<Fanned, store::Error> {
     let event = match read_event(&record.body, record.sent, &record.message_id) {
         Ok(event) => event,
         Err(malformed) => {
@@ -37,7 +42,7 @@ pub(crate) async fn fan_out(deps: &Deps, record: &Record) -> Result<Fanned, stor
     let now = deps.platform.clock.now();
     let endpoints = deps
         .endpoints
-        .at(&deps.store, &event.network, event.accepted, now)
+        .at(&deps.store, &event.network, received, now)
         .await?;
     let fresh = plan(&event, &endpoints);
     let (destinations, continued) = match deps

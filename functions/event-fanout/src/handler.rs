@@ -41,7 +41,9 @@ impl Deps {
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
     let began = deps.platform.clock.now();
     let fanned = each_record(batch, |record| async move {
-        fan_out(deps, &record).await.map_err(|error| chain(&error))
+        fan_out(deps, &record, began)
+            .await
+            .map_err(|error| chain(&error))
     })
     .await;
     // All deliveries of the batch go out together: ten events with three endpoints each are three

@@ -1,6 +1,8 @@
 //! `fanfare demo`: events in, verified webhooks out, counted.
 
+mod figures;
 mod payload;
+mod producer;
 mod receiver;
 mod report;
 mod run;

@@ -88,12 +88,14 @@ fn access(args: &KeyArgs) -> Result<Access, KeyError> {
 
 /// The JSON form of the types that a key's record uses; no other occurs.
 fn wire(value: &AttributeValue) -> Value {
-    match value {
-        AttributeValue::S(text) => json!({ "S": text }),
-        AttributeValue::N(number) => json!({ "N": number }),
-        AttributeValue::B(bytes) => json!({ "B": STANDARD.encode(bytes.as_ref()) }),
-        AttributeValue::Bool(flag) => json!({ "BOOL": flag }),
-        _ => json!({ "NULL": true }),
+    if let Ok(text) = value.as_s() {
+        json!({ "S": text })
+    } else if let Ok(number) = value.as_n() {
+        json!({ "N": number })
+    } else if let Ok(bytes) = value.as_b() {
+        json!({ "B": STANDARD.encode(bytes.as_ref()) })
+    } else {
+        Value::Null
     }
 }
 

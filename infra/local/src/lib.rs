@@ -13,14 +13,17 @@ mod invoke;
 mod key_command;
 mod keys;
 mod listen;
+mod listening;
 mod options;
 mod pollers;
+mod queues;
 mod schedules;
 mod serve;
 mod shutdown;
 mod system;
 mod tables;
 pub mod template;
+mod timers;
 mod verify;
 mod world;
 

@@ -1,27 +1,26 @@
 //! The whole deployment in this process, wired from the template.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_local::{Embedded, Location, QueueAttributes, Redrive};
+use aws_local::{Embedded, Location};
 use runtime::{Aws, Platform};
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
-use crate::event::CallFailed;
 use crate::gateway::Gateway;
-use crate::handlers::{Bound, Functions, ScheduleCall};
+use crate::handlers::Functions;
 use crate::invoke::Failure;
 use crate::keys::{Keys, NETWORK};
-use crate::options::{AwsListen, Options, Schedules, TemplateSource};
+use crate::options::{Options, Schedules, TemplateSource};
 use crate::pollers::Mapping;
 use crate::shutdown::{Shutdown, Trigger, channel};
-use crate::template::{Queue, Schedule, Template};
-use crate::{StartError, http_server, invoke, schedules, tables};
+use crate::template::{Function, Template};
+use crate::timers::Timer;
+use crate::{StartError, http_server, listening, queues, tables, timers};
 
 /// How often expired items are deleted. AWS takes days; here a test or a demo should see it.
 const TTL_SWEEP: Duration = Duration::from_secs(60);
@@ -39,14 +38,6 @@ pub struct System {
     idle_polls: Arc<AtomicU64>,
     trigger: Trigger,
     tasks: JoinSet<()>,
-}
-
-/// A schedule and what it calls.
-#[derive(Debug, Clone)]
-struct Timer {
-    schedule: Schedule,
-    bound: Bound<ScheduleCall>,
-    platform: Platform,
 }
 
 /// Why a schedule run on demand did not succeed.
@@ -73,9 +64,8 @@ impl System {
             TemplateSource::File(path) => Template::read(path)?,
             TemplateSource::Text(text) => Template::parse(text)?,
         };
-        // Before the data is touched: a taken port is the commonest mistake.
-        let (listener, api) = bind(options.listen, "--listen").await?;
-        let aws = bind_aws(options.aws_listen).await?;
+        let (listener, api) = listening::bind(options.listen, "--listen").await?;
+        let aws = listening::bind_aws(options.aws_listen).await?;
         let clock = options.clock.clone();
         let embedded = Embedded::open(
             options.location.clone(),
@@ -88,7 +78,7 @@ impl System {
             random: options.random,
             telemetry: options.telemetry,
         };
-        create_queues(&embedded, &template)?;
+        queues::create(&embedded, &template)?;
         for table in &template.tables {
             tables::ensure(&platform.aws.dynamodb(), table).await?;
         }
@@ -100,7 +90,7 @@ impl System {
             aws: aws.as_ref().map(|(_, address)| *address),
             keys,
             embedded,
-            timers: timers(&template, &functions, &platform)?,
+            timers: timers::of(&template, &functions, &platform)?,
             template,
             platform,
             idle_polls: Arc::default(),
@@ -154,7 +144,7 @@ impl System {
     /// Where producers may send events themselves.
     #[must_use]
     pub fn events_queue_url(&self) -> Option<&str> {
-        let named = |function: &crate::template::Function| function.package == "events-api";
+        let named = |function: &Function| function.package == "events-api";
         let function = self
             .template
             .functions
@@ -265,116 +255,6 @@ impl System {
     }
 }
 
-impl Timer {
-    async fn run(self, shutdown: Shutdown) {
-        // A rate starts with its creation, a cron waits for its minute.
-        let mut wait = match self.schedule.expression {
-            schedules::Expression::Rate(_) => Some(Duration::ZERO),
-            schedules::Expression::Cron(_) => self.wait(),
-        };
-        while let Some(pause) = wait {
-            if shutdown.or(tokio::time::sleep(pause)).await.is_none() {
-                return;
-            }
-            if let Err(failure) = self.fire().await {
-                let event = CallFailed::new(&self.bound.function, &failure);
-                self.platform
-                    .telemetry
-                    .emit(&event, self.platform.clock.now().millis());
-            }
-            wait = self.wait();
-        }
-    }
-
-    fn wait(&self) -> Option<Duration> {
-        self.schedule.expression.wait(self.platform.clock.now())
-    }
-
-    async fn fire(&self) -> Result<(), Failure> {
-        let event = self.schedule.input.clone().unwrap_or_else(|| {
-            let id = u128::from_be_bytes(self.platform.random.bytes());
-            let now = self.platform.clock.now();
-            schedules::standard_event(&self.schedule.name, &format!("{id:032x}"), now)
-        });
-        invoke::run(self.bound.timeout, (self.bound.call)(event)).await
-    }
-}
-
-/// A listener and where it really listens.
-type Listening = (TcpListener, SocketAddr);
-
-async fn bind(address: SocketAddr, flag: &'static str) -> Result<Listening, StartError> {
-    let failed = |source| StartError::Listen {
-        address,
-        flag,
-        source,
-    };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    Ok((listener, address))
-}
-
-async fn bind_aws(listen: AwsListen) -> Result<Option<Listening>, StartError> {
-    const FLAG: &str = "--aws-listen";
-    let listening = match listen {
-        AwsListen::Off => return Ok(None),
-        AwsListen::At(address) if !address.ip().is_loopback() => {
-            let problem = "its callers are not authenticated, so it must be a loopback address";
-            return Err(StartError::Listen {
-                address,
-                flag: FLAG,
-                source: io::Error::other(problem),
-            });
-        }
-        AwsListen::At(address) => bind(address, FLAG).await?,
-        AwsListen::Preferably(address) => match bind(address, FLAG).await {
-            Ok(listening) => listening,
-            Err(_) => bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), FLAG).await?,
-        },
-    };
-    Ok(Some(listening))
-}
-
-fn create_queues(embedded: &Embedded, template: &Template) -> Result<(), StartError> {
-    // Dead-letter queues first: AWS too refuses a redrive to a queue that does not exist.
-    let (with, without): (Vec<_>, Vec<_>) = template
-        .queues
-        .iter()
-        .partition(|queue| queue.redrive.is_some());
-    for queue in without.into_iter().chain(with) {
-        let created = embedded.sqs().create_queue(&queue.name, attributes(queue));
-        created.map_err(|source| StartError::Queue {
-            queue: queue.name.clone(),
-            source,
-        })?;
-    }
-    // Whoever held a message was this system's predecessor, and is gone.
-    embedded.sqs().release_in_flight();
-    Ok(())
-}
-
-fn attributes(queue: &Queue) -> QueueAttributes {
-    let default = QueueAttributes::default();
-    QueueAttributes {
-        delay_seconds: queue.delay_seconds.unwrap_or(default.delay_seconds),
-        maximum_message_bytes: queue
-            .maximum_message_bytes
-            .unwrap_or(default.maximum_message_bytes),
-        retention_seconds: queue.retention_seconds.unwrap_or(default.retention_seconds),
-        receive_wait_seconds: queue
-            .receive_wait_seconds
-            .unwrap_or(default.receive_wait_seconds),
-        visibility_timeout_seconds: queue
-            .visibility_seconds
-            .unwrap_or(default.visibility_timeout_seconds),
-        redrive: queue.redrive.as_ref().map(|redrive| Redrive {
-            dead_letter_queue: redrive.queue.clone(),
-            max_receive_count: redrive.max_receives,
-        }),
-        other: default.other,
-    }
-}
-
 /// Their records are written at every start: the file is the truth, and a lost record is made good.
 async fn open_keys(
     location: &Location,
@@ -398,23 +278,4 @@ async fn open_keys(
             .map_err(StartError::RecordKey)?;
     }
     Ok(keys)
-}
-
-fn timers(
-    template: &Template,
-    functions: &Functions,
-    platform: &Platform,
-) -> Result<Vec<Timer>, StartError> {
-    let mut timers = Vec::new();
-    for function in &template.functions {
-        for schedule in &function.schedules {
-            let bound = functions.schedule(&function.name)?;
-            timers.push(Timer {
-                schedule: schedule.clone(),
-                bound,
-                platform: platform.clone(),
-            });
-        }
-    }
-    Ok(timers)
 }

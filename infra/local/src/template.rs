@@ -12,6 +12,7 @@ mod function;
 mod queue;
 mod reader;
 mod scope;
+mod source;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -23,8 +24,9 @@ use serde_json::Value;
 
 pub use api::{Authorizer, HttpApi, IdentitySource, Route};
 pub use error::TemplateError;
-pub use function::{Function, QueueSource, Schedule};
+pub use function::{Function, Schedule};
 pub use queue::{Queue, Redrive};
+pub use source::QueueSource;
 pub use table::{Index, KeyPart, Projection, Table};
 
 use document::Document;
@@ -93,7 +95,7 @@ impl Template {
             };
             match resource.kind.as_str() {
                 "AWS::Serverless::Function" => template.functions.push(function::read(&reader)?),
-                "AWS::Lambda::EventSourceMapping" => template.sources.push(function::read_source(&reader)?),
+                "AWS::Lambda::EventSourceMapping" => template.sources.push(source::read(&reader)?),
                 "AWS::SQS::Queue" => template.queues.push(queue::read(&reader)?),
                 "AWS::DynamoDB::Table" => template.tables.push(table::read(&reader)?),
                 kind if kind.starts_with("AWS::ApiGatewayV2::") => api.take(&reader)?,

@@ -1,4 +1,5 @@
 //! The system from outside: its library surface, and the program itself.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

@@ -66,6 +66,7 @@ pub struct Receiver {
     address: SocketAddr,
     received: Arc<Mutex<Vec<Received>>>,
     count: watch::Receiver<usize>,
+    gate: watch::Sender<bool>,
     server: JoinHandle<()>,
 }
 
@@ -73,16 +74,32 @@ impl Receiver {
     /// `script` gives the status for a webhook, from the webhook and the number of earlier ones with
     /// the same id.
     pub async fn start(script: impl Fn(&Received, usize) -> u16 + Send + Sync + 'static) -> Self {
+        Self::with_gate(script, usize::MAX).await
+    }
+
+    /// Accepts the first `free` webhooks; leaves every later one without an answer until
+    /// [`release`](Self::release).
+    pub async fn holding_after(free: usize) -> Self {
+        Self::with_gate(|_, _| 200, free).await
+    }
+
+    async fn with_gate(
+        script: impl Fn(&Received, usize) -> u16 + Send + Sync + 'static,
+        free: usize,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
             .await
             .expect("a free port");
         let address = listener.local_addr().expect("a bound address");
         let received = Arc::new(Mutex::new(Vec::new()));
         let (tell, count) = watch::channel(0);
+        let (gate, opened) = watch::channel(false);
         let shared = Arc::new(Shared {
             received: Arc::clone(&received),
             tell,
             script: Box::new(script),
+            free,
+            opened,
         });
         let server = tokio::spawn(async move {
             loop {
@@ -103,8 +120,14 @@ impl Receiver {
             address,
             received,
             count,
+            gate,
             server,
         }
+    }
+
+    /// Answers everything that was held, and holds nothing any more.
+    pub fn release(&self) {
+        self.gate.send_replace(true);
     }
 
     /// Accepts everything.
@@ -149,6 +172,8 @@ struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
     tell: watch::Sender<usize>,
     script: Box<dyn Fn(&Received, usize) -> u16 + Send + Sync>,
+    free: usize,
+    opened: watch::Receiver<bool>,
 }
 
 async fn answer(
@@ -163,7 +188,7 @@ async fn answer(
         headers: head.headers,
         body: body.to_bytes(),
     };
-    let status = {
+    let (status, place) = {
         let mut received = shared.received.lock().unwrap();
         let before = received
             .iter()
@@ -172,8 +197,12 @@ async fn answer(
         let status = (shared.script)(&webhook, before);
         received.push(webhook);
         shared.tell.send_replace(received.len());
-        status
+        (status, received.len())
     };
+    if place > shared.free {
+        // An error means that the test is over.
+        drop(shared.opened.clone().wait_for(|open| *open).await);
+    }
     Ok(Response::builder()
         .status(status)
         .body(Full::from("seen"))

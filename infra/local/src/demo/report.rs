@@ -5,6 +5,8 @@ use std::time::Duration;
 use aws_local::{CallCounts, Service};
 use serde::Serialize;
 
+use super::figures::{grouped, percentile, ratio, rounded};
+use super::producer::EVENTS_UNDER_WAY;
 use super::run::REFUSALS;
 use super::tally::Tally;
 use crate::cli::DemoArgs;
@@ -83,16 +85,16 @@ impl Report {
     /// What is wrong, if anything is.
     pub(super) fn complaint(&self) -> Option<String> {
         let expected = self.accepted * self.endpoints;
-        if self.accepted < self.events {
-            return Some(format!(
-                "only {} of {} events were accepted",
-                self.accepted, self.events
-            ));
-        }
         if self.delivered < expected {
             return Some(format!(
                 "{} of {expected} deliveries are missing: nothing arrived for a minute; the lines above may say why",
                 expected - self.delivered
+            ));
+        }
+        if self.accepted < self.events {
+            return Some(format!(
+                "only {} of {} events were accepted",
+                self.accepted, self.events
             ));
         }
         if self.verified < self.delivered {
@@ -173,8 +175,11 @@ impl Report {
             table.push_str(row.trim_end());
             table.push('\n');
         }
-        table.push_str("\n  * sends, receives that returned messages, and deletes; each moves up to ten messages.\n");
-        table.push_str("    All events count, the refused and retried deliveries included.\n");
+        table.push_str(&format!(
+            "\n  * sends, receives that returned messages, and deletes; each moves up to ten messages.\n    \
+             Latency counts every delivery, the refused and retried ones included;\n    \
+             at most {EVENTS_UNDER_WAY} events are under way at once.\n"
+        ));
         table
     }
 }
@@ -198,36 +203,6 @@ impl CallsPerDelivery {
             secretsmanager: per(calls.total(Service::SecretsManager)),
         }
     }
-}
-
-/// Nearest rank; zero of nothing.
-fn percentile(sorted: &[Duration], percent: usize) -> u64 {
-    let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
-    let value = sorted.get(rank).copied().unwrap_or_default();
-    u64::try_from(value.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// Counts here stay far below 2^32, so nothing is lost on the way to `f64`.
-fn ratio(count: u64, of: u64) -> f64 {
-    let float = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    float(count) / float(of.max(1))
-}
-
-fn rounded(value: f64, precision: f64) -> f64 {
-    (value * precision).round() / precision
-}
-
-/// `1234567` as `1,234,567`.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]
@@ -296,6 +271,5 @@ mod tests {
             "100 deliveries had wrong signatures"
         );
         assert_eq!(report(0, true).p99_ms, 0);
-        assert_eq!(grouped(1_234_567), "1,234,567");
     }
 }

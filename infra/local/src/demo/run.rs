@@ -5,7 +5,6 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::StatusCode;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use runtime::Clock;
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
 
-use super::payload;
+use super::producer;
 use super::receiver::Receiver;
 use super::report::{Calls, Report};
 use super::tally::{Counts, Tally};
@@ -24,14 +23,10 @@ use crate::shutdown::{Trigger, channel};
 use crate::verify::Verifier;
 use crate::{Options, StartError, System, http_server};
 
-/// The API's own limit for one request.
-const EVENTS_PER_POST: usize = 100;
-/// Enough to keep the API busy without measuring a queue of the demo's own making.
-const POSTS_AT_ONCE: usize = 4;
 /// How many messages the last receiver refuses once.
 pub(super) const REFUSALS: usize = 5;
 /// Longer than the first retry's delay and a sweep's minute together would be a loss.
-const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+pub(super) const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// After the last receipt, results are recorded and messages deleted.
 const SETTLE: Duration = Duration::from_secs(10);
@@ -69,7 +64,7 @@ pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
     let idle_polls = system.idle_polls();
     let started = Instant::now();
     let accepted = {
-        let post = post_all(&producer, args.events);
+        let post = producer::post_all(&producer, args, &tally);
         tokio::pin!(post);
         loop {
             tokio::select! {
@@ -78,7 +73,7 @@ pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
             }
         }
     };
-    await_deliveries(&tally, expected, &bar).await;
+    await_deliveries(&tally, accepted * u64::from(args.endpoints), &bar).await;
     bar.finish_and_clear();
     drop(tokio::time::timeout(SETTLE, system.embedded().sqs().idle()).await);
     let calls = Calls {
@@ -148,37 +143,6 @@ async fn create_endpoint(admin: &HttpClient, url: &str) -> Result<String, DemoEr
         operation: "creating an endpoint",
         missing: "secret",
     })
-}
-
-/// Posts all events and returns how many were accepted.
-async fn post_all(producer: &HttpClient, events: u32) -> Result<u64, DemoError> {
-    let numbers: Vec<u32> = (0..events).collect();
-    let posts = numbers.chunks(EVENTS_PER_POST).map(|numbers| {
-        let events: Vec<Value> = numbers
-            .iter()
-            .map(|number| payload::event(*number))
-            .collect();
-        post(producer, Value::Array(events).to_string().into_bytes())
-    });
-    let posts: Vec<_> = posts.collect();
-    stream::iter(posts)
-        .buffer_unordered(POSTS_AT_ONCE)
-        .try_fold(0, |sum, accepted| async move { Ok(sum + accepted) })
-        .await
-}
-
-async fn post(producer: &HttpClient, body: Vec<u8>) -> Result<u64, DemoError> {
-    let answer = producer.post("/events", body, StatusCode::ACCEPTED).await?;
-    let items = answer.get("items").and_then(Value::as_array);
-    let items = items.ok_or(DemoError::Answer {
-        operation: "posting events",
-        missing: "items",
-    })?;
-    let accepted = items
-        .iter()
-        .filter(|item| item.get("id").is_some_and(Value::is_string))
-        .count();
-    Ok(u64::try_from(accepted).unwrap_or(u64::MAX))
 }
 
 /// Returns when all is delivered, or nothing has come for too long; the report tells which.

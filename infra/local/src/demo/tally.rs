@@ -107,6 +107,11 @@ impl Tally {
         self.seen().counts
     }
 
+    /// How many messages have come at least once.
+    pub(super) fn first_tries(&self) -> u64 {
+        u64::try_from(self.seen().messages.len()).unwrap_or(u64::MAX)
+    }
+
     /// How long nothing has come in.
     pub(super) fn silence(&self) -> Duration {
         self.seen().last_receipt.elapsed()

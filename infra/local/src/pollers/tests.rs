@@ -140,22 +140,30 @@ impl World {
             in_flight,
             delayed: 0,
         };
-        while self.embedded.sqs().counts(queue) != wanted {
-            tokio::task::yield_now().await;
-        }
+        level(|| self.embedded.sqs().counts(queue) == wanted).await;
     }
 
     async fn logged(&self, words: &str) {
-        while !self
-            .log
-            .lock()
-            .unwrap()
-            .iter()
-            .any(|line| line.contains(words))
-        {
-            tokio::task::yield_now().await;
-        }
+        level(|| {
+            self.log
+                .lock()
+                .unwrap()
+                .iter()
+                .any(|line| line.contains(words))
+        })
+        .await;
     }
+}
+
+/// Waits for a level, for as long as there is hope.
+async fn level(reached: impl Fn() -> bool) {
+    for _ in 0..1_000_000 {
+        if reached() {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("the awaited state never came");
 }
 
 /// Names the records whose body is `poison` as failed.
@@ -235,14 +243,22 @@ async fn a_failure_that_names_no_record_fails_the_whole_batch() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_window_gathers_what_trickles_in() {
-    let mut world = start(source(20, 5), poison_fails);
+async fn a_window_is_waited_for_and_gathers() {
+    let source = QueueSource {
+        max_concurrency: Some(2),
+        ..source(20, 5)
+    };
+    let mut world = start(source, poison_fails);
     world.send(&["a"]).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     world.send(&["b"]).await;
-    let first = world.batches.recv().await.unwrap();
-    assert!(first.contains(&"a".to_owned()));
-    world.embedded.sqs().idle().await;
+    assert!(
+        tokio::time::timeout(Duration::from_secs(2), world.batches.recv())
+            .await
+            .is_err()
+    );
+    assert_eq!(world.worked(2).await, ["a", "b"]);
+    world.until("work", 0, 0).await;
 }
 
 #[tokio::test(start_paused = true)]

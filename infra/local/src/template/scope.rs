@@ -125,12 +125,10 @@ impl Scope<'_> {
     }
 
     fn substitute(&self, argument: &Json, depth: u8) -> Resolved<String> {
-        let (pattern, own) = match argument {
-            Json::Array(parts) => match parts.as_slice() {
-                [Json::String(pattern), Json::Object(own)] => (pattern.as_str(), Some(own)),
-                _ => return Err("Sub takes a text, or a list of a text and a map".to_owned()),
-            },
-            other => (text(other)?, None),
+        let (pattern, own) = match argument.as_array().map(Vec::as_slice) {
+            None => (text(argument)?, None),
+            Some([Json::String(pattern), Json::Object(own)]) => (pattern.as_str(), Some(own)),
+            Some(_) => return Err("Sub takes a text, or a list of a text and a map".to_owned()),
         };
         let mut result = String::new();
         let mut rest = pattern;
@@ -195,13 +193,11 @@ fn pseudo_parameter(name: &str) -> Option<Json> {
 }
 
 fn get_att(argument: &Json) -> Resolved<String> {
-    match argument {
-        Json::Array(parts) => {
-            let parts: Result<Vec<_>, _> = parts.iter().map(text).collect();
-            Ok(parts?.join("."))
-        }
-        other => text(other).map(str::to_owned),
-    }
+    let Some(parts) = argument.as_array() else {
+        return text(argument).map(str::to_owned);
+    };
+    let parts: Result<Vec<_>, _> = parts.iter().map(text).collect();
+    Ok(parts?.join("."))
 }
 
 fn join(argument: &Json) -> Resolved<String> {

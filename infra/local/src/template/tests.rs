@@ -176,9 +176,18 @@ fn the_template_of_this_repository_is_understood() {
     );
 }
 
+/// Each case replaces a piece of the good template and names the exact message.
+fn check(cases: &[(&str, &str, &str)]) {
+    for (from, to, message) in cases {
+        assert!(GOOD.contains(from), "{from}");
+        let error = Template::parse(&GOOD.replacen(from, to, 1)).unwrap_err();
+        assert_eq!(error.to_string(), *message);
+    }
+}
+
 #[test]
-fn what_is_wrong_is_named_with_advice() {
-    for (from, to, message) in [
+fn a_resource_that_cannot_be_made_here_is_named_with_advice() {
+    check(&[
         (
             "Resources:",
             "Resources: []",
@@ -215,11 +224,6 @@ fn what_is_wrong_is_named_with_advice() {
             "use template resource Work, property RedrivePolicy: the function Select is not known here; Ref, GetAtt, Sub and Join are supported here",
         ),
         (
-            "{ Type: String, Default: test }",
-            "{ Type: String }",
-            "use template resource Globals.Function, property Environment: parameter Stage has no Default; give it one",
-        ),
-        (
             "!Join [\"-\", [dead, letters]]",
             "!Ref Dead",
             "use template resource Dead, property QueueName: references run in a circle; break it",
@@ -228,6 +232,17 @@ fn what_is_wrong_is_named_with_advice() {
             "PAY_PER_REQUEST",
             "PROVISIONED",
             "use template resource Table, property BillingMode: unknown variant `PROVISIONED`, expected `PAY_PER_REQUEST`; correct it in the template",
+        ),
+    ]);
+}
+
+#[test]
+fn a_function_that_cannot_be_run_here_is_named_with_advice() {
+    check(&[
+        (
+            "{ Type: String, Default: test }",
+            "{ Type: String }",
+            "use template resource Globals.Function, property Environment: parameter Stage has no Default; give it one",
         ),
         (
             "functions/event-fanout",
@@ -269,6 +284,12 @@ fn what_is_wrong_is_named_with_advice() {
             "FunctionName: Other",
             "use template resource Source, property FunctionName: the template has no function Other; correct the reference",
         ),
+    ]);
+}
+
+#[test]
+fn an_api_that_cannot_be_served_here_is_named_with_advice() {
+    check(&[
         (
             "AuthorizerType: REQUEST",
             "AuthorizerType: JWT",
@@ -294,11 +315,7 @@ fn what_is_wrong_is_named_with_advice() {
             "AuthorizerId: !Ref Api",
             "use template resource Route, property AuthorizerId: the template has no authorizer Api; correct the reference",
         ),
-    ] {
-        assert!(GOOD.contains(from), "{from}");
-        let error = Template::parse(&GOOD.replacen(from, to, 1)).unwrap_err();
-        assert_eq!(error.to_string(), message);
-    }
+    ]);
 }
 
 #[test]
