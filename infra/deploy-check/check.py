@@ -4,7 +4,6 @@ Called by `run` with the name of the stack and the command that makes API keys; 
 where the emulator is.
 """
 
-import base64
 import http.client
 import http.server
 import json
@@ -48,10 +47,6 @@ def make_key(command, table):
     made = subprocess.run([*command, "--network", "demo", "--role", "super_admin"], check=True, capture_output=True, text=True)
     put = shlex.split(made.stdout)
     item = json.loads(put[put.index("--item") + 1])
-    # The printed command is for version 2 of the AWS CLI, which reads binary values as base64.
-    for value in item.values():
-        if "B" in value:
-            value["B"] = base64.b64decode(value["B"])
     boto3.client("dynamodb").put_item(TableName=table, Item=item)
     return next(word for word in made.stderr.split() if word.startswith("ff_"))
 

@@ -6,7 +6,8 @@ use domain::time::Timestamp;
 use runtime::{Platform, SettingsError};
 use serde_json::{Value, json};
 use store::Store;
-use telemetry::event::KeyRefused;
+use telemetry::chain::chain;
+use telemetry::event::{KeyRefused, RequestFailed};
 
 use crate::Settings;
 
@@ -46,13 +47,22 @@ pub async fn handle(
     let Some(key) = key else {
         return Ok(refuse(deps, now, "malformed", None));
     };
-    let Some(grant) = deps.store.grant(key.id()).await? else {
+    let found = deps.store.grant(key.id()).await;
+    let Some(grant) = found.inspect_err(|error| failed(deps, now, error))? else {
         return Ok(refuse(deps, now, "unknown", Some(&key)));
     };
     if !key.unlocks(&grant, now) {
         return Ok(refuse(deps, now, "wrong_or_expired", Some(&key)));
     }
     Ok(answer(true, context(&grant)))
+}
+
+fn failed(deps: &Deps, now: Timestamp, error: &store::Error) {
+    let event = RequestFailed {
+        operation: "authorize",
+        error: chain(error),
+    };
+    deps.platform.telemetry.emit(&event, now.millis());
 }
 
 /// RFC 6750 §2.1; the scheme's name is case-insensitive (RFC 9110 §11.1).

@@ -1,4 +1,9 @@
 //! `kill -9` in the middle of work loses nothing that was accepted.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a broken test set-up should stop the test"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::io::{BufRead as _, BufReader};

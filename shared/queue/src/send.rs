@@ -63,7 +63,7 @@ impl Queue {
         }
         let answer = match call.send().await {
             Ok(answer) => answer,
-            Err(error) => return vec![Err(describe(error)); messages.len()],
+            Err(error) => return vec![Err(describe(&error)); messages.len()],
         };
         let mut results = vec![Ok(()); messages.len()];
         for failed in answer.failed() {
@@ -105,10 +105,10 @@ fn carriable(body: &str) -> std::borrow::Cow<'_, str> {
 }
 
 fn describe<E: std::error::Error + aws_sdk_sqs::error::ProvideErrorMetadata>(
-    error: SdkError<E>,
+    error: &SdkError<E>,
 ) -> SendError {
     // Only a word: the SDK's full error can hold the request, and with it the event.
-    let word = match &error {
+    let word = match error {
         SdkError::ServiceError(context) => context.err().code().unwrap_or("refused"),
         SdkError::TimeoutError(_) => "no answer in time",
         SdkError::DispatchFailure(_) => "no connection",

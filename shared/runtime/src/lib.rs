@@ -1,6 +1,4 @@
-//! What a function takes from the process it runs in: environment, clock, randomness, AWS clients,
-//! telemetry and the Lambda runtime. The only place that reads them; everything else gets them as
-//! arguments, so the local runner and the tests hand in their own.
+#![doc = include_str!("../README.md")]
 
 mod aws;
 mod clock;

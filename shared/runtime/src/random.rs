@@ -3,7 +3,9 @@ use std::sync::Arc;
 
 /// The only source of randomness. Cheap to clone.
 #[derive(Clone)]
-pub struct Random(Arc<dyn Fn(&mut [u8]) + Send + Sync>);
+pub struct Random(Arc<Fill>);
+
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
 
 impl Random {
     /// The operating system's generator.

@@ -2,10 +2,11 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::api_key::{Access, Grant, Key, KeyHash};
+use domain::base32;
 use domain::id::NetworkId;
 use domain::time::Timestamp;
 
-use crate::item::{Item, Reader, b, n, s};
+use crate::item::{Item, Reader, n, s};
 use crate::{Error, Store, key};
 
 /// The item that records `grant` for `key`. Public so that an operator's tool can print it.
@@ -14,7 +15,9 @@ pub fn api_key_item(api_key: &Key, grant: &Grant) -> HashMap<String, AttributeVa
     let mut item: Item = [
         ("network", s(grant.network.as_str())),
         ("access", s(grant.access.to_text())),
-        ("hash", b(grant.hash.bytes().to_vec())),
+        // Text, not binary: operators write this item with the AWS CLI, whose versions disagree
+        // on how binary values are given.
+        ("hash", s(base32::encode(grant.hash.bytes()))),
     ]
     .into_iter()
     .chain(key::Key::api_key(api_key.id()).attributes())
@@ -66,14 +69,10 @@ impl Store {
 }
 
 fn read(item: &Reader<'_>) -> Result<Grant, Error> {
-    let hash = item.item.get("hash").and_then(|value| value.as_b().ok());
-    let hash = hash
-        .and_then(|blob| <[u8; 32]>::try_from(blob.as_ref()).ok())
-        .ok_or(item.bad("hash"))?;
     Ok(Grant {
         network: item.parsed("network", NetworkId::parse)?,
         access: item.parsed("access", Access::parse)?,
-        hash: KeyHash::from_bytes(hash),
+        hash: item.parsed("hash", |text| base32::decode(text).map(KeyHash::from_bytes))?,
         expires: item.maybe_number("expiresAt").map(Timestamp::from_millis),
     })
 }

@@ -126,9 +126,8 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let error = match sent {
-            Ok(_) => return Ok(Claim::Granted),
-            Err(error) => error,
+        let Err(error) = sent else {
+            return Ok(Claim::Granted);
         };
         let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
             error.as_service_error()
@@ -209,7 +208,7 @@ pub(crate) const OPERATION: &str = "reading a delivery";
 pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
     let reader = Reader::new(item, OPERATION);
     let (network, id) =
-        parse_delivery(reader.text("pk")?, reader.text("sk")?).ok_or(reader.bad("pk"))?;
+        parse_delivery(reader.text("pk")?, reader.text("sk")?).ok_or_else(|| reader.bad("pk"))?;
     let log = item.get("log").and_then(|value| value.as_l().ok());
     let attempts = log
         .into_iter()

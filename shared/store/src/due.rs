@@ -121,7 +121,8 @@ fn changed<T>(
 }
 
 fn read(item: &Reader<'_>) -> Result<Due, Error> {
-    let (network, id) = parse_delivery(item.text("pk")?, item.text("sk")?).ok_or(item.bad("pk"))?;
+    let (network, id) =
+        parse_delivery(item.text("pk")?, item.text("sk")?).ok_or_else(|| item.bad("pk"))?;
     Ok(Due {
         network,
         id,

@@ -333,7 +333,7 @@ fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, Error> {
         .item
         .get("eventTypes")
         .and_then(|value| value.as_l().ok())
-        .ok_or(item.bad("eventTypes"))?;
+        .ok_or_else(|| item.bad("eventTypes"))?;
     let patterns = patterns
         .iter()
         .map(|value| Pattern::parse(value.as_s().ok()?))
@@ -343,7 +343,7 @@ fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, Error> {
         network: network.clone(),
         url: item.text("url")?.to_owned(),
         description: item.maybe_text("description").map(str::to_owned),
-        event_types: patterns.ok_or(item.bad("eventTypes"))?,
+        event_types: patterns.ok_or_else(|| item.bad("eventTypes"))?,
         enabled: item.flag("enabled")?,
         secret: SecretRef {
             ring: item.small("ring")?,

@@ -98,12 +98,12 @@ impl Store {
             None => {
                 let key = Key::event_body(network, id, reader.text("messageId")?);
                 apart = self.get(&key, OPERATION).await?.unwrap_or_default();
-                apart.get("data").ok_or(reader.bad("data"))?
+                apart.get("data").ok_or_else(|| reader.bad("data"))?
             }
         };
         let data = unpack_text(data)
             .and_then(|text| RawValue::from_string(text).ok())
-            .ok_or(reader.bad("data"))?;
+            .ok_or_else(|| reader.bad("data"))?;
         let event = Event {
             id: id.clone(),
             network: network.clone(),

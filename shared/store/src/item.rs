@@ -14,7 +14,7 @@ pub(crate) fn s(text: impl Into<String>) -> AttributeValue {
     AttributeValue::S(text.into())
 }
 
-pub(crate) fn n(number: impl ToString) -> AttributeValue {
+pub(crate) fn n(number: impl ToString + Copy) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
@@ -39,7 +39,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn text(&self, name: &'static str) -> Result<&'a str, Error> {
-        self.maybe_text(name).ok_or(self.bad(name))
+        self.maybe_text(name).ok_or_else(|| self.bad(name))
     }
 
     pub(crate) fn maybe_text(&self, name: &str) -> Option<&'a str> {
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn number(&self, name: &'static str) -> Result<u64, Error> {
-        self.maybe_number(name).ok_or(self.bad(name))
+        self.maybe_number(name).ok_or_else(|| self.bad(name))
     }
 
     pub(crate) fn maybe_number(&self, name: &str) -> Option<u64> {
@@ -67,7 +67,7 @@ impl<'a> Reader<'a> {
             .item
             .get(name)
             .and_then(|value| value.as_bool().ok().copied());
-        value.ok_or(self.bad(name))
+        value.ok_or_else(|| self.bad(name))
     }
 
     /// A parsed text attribute.
@@ -76,7 +76,7 @@ impl<'a> Reader<'a> {
         name: &'static str,
         parse: impl Fn(&str) -> Option<T>,
     ) -> Result<T, Error> {
-        parse(self.text(name)?).ok_or(self.bad(name))
+        parse(self.text(name)?).ok_or_else(|| self.bad(name))
     }
 
     pub(crate) fn bad(&self, what: &'static str) -> Error {

@@ -104,7 +104,7 @@ impl Store {
                 Some(key) => {
                     let key = Reader::new(key, OPERATION);
                     let (_, id) = crate::key::parse_delivery(key.text("pk")?, key.text("sk")?)
-                        .ok_or(key.bad("sk"))?;
+                        .ok_or_else(|| key.bad("sk"))?;
                     Some(id)
                 }
             };

@@ -81,7 +81,7 @@ impl Store {
                     .item
                     .get("body")
                     .and_then(unpack_text)
-                    .ok_or(item.bad("body"))?,
+                    .ok_or_else(|| item.bad("body"))?,
             })
         };
         page.items().iter().map(read).collect()

@@ -1,10 +1,4 @@
-//! One struct per observable event: log line and CloudWatch metric together.
-//!
-//! A call site emits an event struct and nothing else; names of metrics and log fields exist only
-//! in [`event`]. Each line is one JSON object. When the event carries metrics, the line also holds
-//! the `_aws` block of CloudWatch's Embedded Metric Format, so no metrics API is ever called.
-//!
-//! Never in a line: bodies, headers, tokens, secrets, URLs, addresses.
+#![doc = include_str!("../README.md")]
 
 pub mod chain;
 pub mod event;
@@ -65,7 +59,9 @@ impl Level {
 
 /// Where lines go. Cheap to clone.
 #[derive(Clone)]
-pub struct Telemetry(Arc<dyn Fn(Level, &str) + Send + Sync>);
+pub struct Telemetry(Arc<Sink>);
+
+type Sink = dyn Fn(Level, &str) + Send + Sync;
 
 impl Telemetry {
     /// To standard output, which Lambda sends to CloudWatch Logs.

@@ -168,10 +168,13 @@ impl Drop for Receiver {
     }
 }
 
+/// From a webhook and the number of earlier ones with its id to the status it gets.
+type Script = dyn Fn(&Received, usize) -> u16 + Send + Sync;
+
 struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
     tell: watch::Sender<usize>,
-    script: Box<dyn Fn(&Received, usize) -> u16 + Send + Sync>,
+    script: Box<Script>,
     free: usize,
     opened: watch::Receiver<bool>,
 }

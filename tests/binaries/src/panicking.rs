@@ -8,7 +8,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     runtime::serve(|batch: SqsEvent| async move {
         let results = each_record(batch, work).await;
         let failed = results.iter().filter(|(_, result)| result.is_err());
-        Ok::<_, lambda_runtime::Error>(respond(failed.map(|(id, _)| id.as_str())))
+        Ok::<_, std::convert::Infallible>(respond(failed.map(|(id, _)| id.as_str())))
     })
     .await
 }

@@ -4,9 +4,10 @@ use domain::event::{Checked, MAX_BYTES};
 use domain::field::FieldError;
 use domain::id::{EventId, NetworkId};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
-use queue::Outgoing;
 use queue::message::write_event;
+use queue::{Outgoing, SendError};
 use serde_json::value::RawValue;
+use telemetry::event::RequestFailed;
 
 use crate::Deps;
 use crate::shape::{
@@ -56,7 +57,8 @@ async fn report_one(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Rep
             let place = format!("/v1/networks/{network}/events/{id}");
             Ok(Reply::json(202, &AcceptedEvent { id: id.to_string() }).header("location", &place))
         }
-        Some(Err(_)) | None => Err(Problem::Unavailable.into()),
+        Some(Err(error)) => Err(not_stored(deps, &error).into()),
+        None => Err(Problem::Internal.into()),
     }
 }
 
@@ -71,33 +73,42 @@ async fn report_many(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Re
         );
         return Err(Problem::InvalidFields(vec![error]).into());
     }
+    let mut outgoing = Vec::with_capacity(items.len());
     let checked: Vec<_> = items
         .iter()
-        .map(|item| accept(deps, network, item.get().as_bytes()))
-        .collect();
-    let outgoing: Vec<_> = checked
-        .iter()
-        .flatten()
-        .map(|(_, outgoing)| outgoing.clone())
+        .map(|item| {
+            let (id, message) = accept(deps, network, item.get().as_bytes())?;
+            outgoing.push(message);
+            Ok(AcceptedEvent { id: id.to_string() })
+        })
         .collect();
     let mut sent = deps.events.send(&outgoing).await.into_iter();
-    let items = checked.into_iter().map(|checked| match checked {
-        Err(problem) => EventItem::Refused {
-            error: problem.body(),
-        },
-        Ok((id, _)) => match sent.next() {
-            Some(Ok(())) => EventItem::Accepted(AcceptedEvent { id: id.to_string() }),
-            Some(Err(_)) | None => EventItem::Refused {
-                error: Problem::Unavailable.body(),
+    let items = checked.into_iter().map(|checked| {
+        let stored = checked.and_then(|accepted| match sent.next() {
+            Some(Ok(())) => Ok(accepted),
+            Some(Err(error)) => Err(not_stored(deps, &error)),
+            None => Err(Problem::Internal),
+        });
+        match stored {
+            Ok(accepted) => EventItem::Accepted(accepted),
+            Err(problem) => EventItem::Refused {
+                error: problem.body(),
             },
-        },
+        }
     });
-    Ok(Reply::json(
-        202,
-        &AcceptedEvents {
-            items: items.collect(),
-        },
-    ))
+    let items = items.collect();
+    Ok(Reply::json(202, &AcceptedEvents { items }))
+}
+
+/// The queue did not confirm an event: the producer is to repeat it, the operator to look.
+fn not_stored(deps: &Deps, error: &SendError) -> Problem {
+    let event = RequestFailed {
+        operation: "reportEvents",
+        error: error.to_string(),
+    };
+    let now = deps.platform.clock.now();
+    deps.platform.telemetry.emit(&event, now.millis());
+    Problem::Unavailable
 }
 
 /// Checks one event and makes its queue message.

@@ -34,7 +34,8 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         .iter()
         .filter(|endpoint| after.is_none_or(|after| endpoint.id > after));
     let items: Vec<_> = rest.by_ref().take(limit).map(EndpointBody::of).collect();
-    let next_cursor = rest.next().and(items.last()).map(|last| last.id.clone());
+    let more = rest.next().is_some();
+    let next_cursor = items.last().filter(|_| more).map(|last| last.id.clone());
     Ok(Reply::json(200, &EndpointPage { items, next_cursor }))
 }
 

@@ -121,16 +121,8 @@ async fn fan_out_beside(world: &World, neighbours: &[&str]) {
         "{}",
         fanout.log()
     );
-    assert!(
-        fanout.log().contains(r#""event":"MessageQuarantined""#),
-        "{}",
-        fanout.log()
-    );
-    assert!(
-        fanout.log().contains(r#""deliveries":1"#),
-        "{}",
-        fanout.log()
-    );
+    fanout.says(r#""event":"MessageQuarantined""#).await;
+    fanout.says(r#""deliveries":1"#).await;
 }
 
 /// As when every receive of a message ended in a crash: it reaches the dead-letter queue, quarantine
@@ -160,7 +152,7 @@ async fn lose_the_delivery_and_find_it_again(world: &World) {
     world
         .within_permissions("RetrySweep", sweep.call(&minute))
         .await;
-    assert!(sweep.log().contains(r#""enqueued":1"#), "{}", sweep.log());
+    sweep.says(r#""enqueued":1"#).await;
 }
 
 /// One delivery, with a neighbour that can never succeed. `outcome` is what must be counted.
@@ -178,7 +170,7 @@ async fn dispatch_beside_garbage(world: &World, outcome: &str) {
         "{}",
         dispatch.log()
     );
-    assert!(dispatch.log().contains(outcome), "{}", dispatch.log());
+    dispatch.says(outcome).await;
 }
 
 async fn quarantine_an_event(world: &World, caller: &Value) {

@@ -5,10 +5,10 @@ use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 use crate::runtime_api::{Answer, RuntimeApi};
 
@@ -20,7 +20,7 @@ pub(crate) struct Sandbox {
     process: Child,
     api: RuntimeApi,
     started: Instant,
-    lines: Arc<Mutex<Vec<String>>>,
+    log: watch::Sender<String>,
     invocations: AtomicU32,
 }
 
@@ -35,15 +35,15 @@ impl Sandbox {
             .env("AWS_LAMBDA_RUNTIME_API", &api.address)
             .spawn()
             .unwrap();
-        let lines = Arc::default();
-        collect(process.stdout.take().unwrap(), &lines);
-        collect(process.stderr.take().unwrap(), &lines);
+        let log = watch::Sender::new(String::new());
+        collect(process.stdout.take().unwrap(), &log);
+        collect(process.stderr.take().unwrap(), &log);
         Self {
             function,
             process,
             api,
             started,
-            lines,
+            log,
             invocations: AtomicU32::new(0),
         }
     }
@@ -71,9 +71,21 @@ impl Sandbox {
         }
     }
 
-    /// Everything the function printed so far.
+    /// Waits until the function has printed a text: its answer may overtake its log.
+    pub(crate) async fn says(&self, text: &str) {
+        let mut log = self.log.subscribe();
+        let said = tokio::time::timeout(PATIENCE, log.wait_for(|log| log.contains(text))).await;
+        assert!(
+            said.is_ok(),
+            "{} never said {text}: {}",
+            self.function,
+            self.log()
+        );
+    }
+
+    /// What the function printed so far.
     pub(crate) fn log(&self) -> String {
-        self.lines.lock().unwrap().join("\n")
+        self.log.borrow().clone()
     }
 }
 
@@ -118,11 +130,11 @@ fn command(function: &str, variables: &BTreeMap<String, String>) -> Command {
     command
 }
 
-fn collect(output: impl Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
-    let lines = Arc::clone(lines);
+fn collect(output: impl Read + Send + 'static, log: &watch::Sender<String>) {
+    let log = log.clone();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
-            lines.lock().unwrap().push(line);
+            log.send_modify(|log| log.push_str(&(line + "\n")));
         }
     });
 }

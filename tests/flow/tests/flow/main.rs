@@ -1,3 +1,11 @@
+#![expect(
+    clippy::unwrap_used,
+    clippy::too_many_lines,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a broken test set-up should stop the test"
+)]
+
 mod harness;
 
 mod deliver;
