@@ -50,7 +50,7 @@ pub(crate) async fn run(deps: &Deps, record: Record) -> Result<Attempted, String
         Err(malformed) => return quarantine(deps, record, malformed.to_string()).await,
     };
     let now = deps.platform.clock.now();
-    if record.receive_count > 1 || message.repeated {
+    if suspect(&record, &message) {
         let claim = deps
             .store
             .claim(
@@ -71,6 +71,12 @@ pub(crate) async fn run(deps: &Deps, record: Record) -> Result<Attempted, String
     }
     let attempt = make(deps, &message, now).await?;
     record_result(deps, message, attempt).await
+}
+
+/// Whether another message for the same attempt may exist: one received before, one marked as a
+/// possible copy, and any retry, which the sweep may have sent again when the queue was slow.
+fn suspect(record: &Record, message: &DeliveryMessage) -> bool {
+    record.receive_count > 1 || message.repeated || message.attempt > 1
 }
 
 /// The attempt itself, or a finished attempt that says why nothing was sent.

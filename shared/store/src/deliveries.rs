@@ -193,12 +193,22 @@ impl Store {
         } else {
             remove.push_str(", nextAt, dueAt, dueShard");
         }
-        match call.update_expression(set + &remove).send().await {
-            Ok(_) => Ok(Recorded::Now),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(Recorded::Stale),
-                _ => Err(Error::call("recording an attempt")(error)),
-            },
+        let call = call
+            .update_expression(set + &remove)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        let Err(error) = call.send().await else {
+            return Ok(Recorded::Now);
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                // The SDK repeats a write whose answer was lost; then the record that is in the
+                // way is our own.
+                let ours = failed.item().and_then(|item| read(item).ok());
+                let ours =
+                    ours.is_some_and(|there| there.attempts.last() == Some(finished.attempt));
+                Ok(if ours { Recorded::Now } else { Recorded::Stale })
+            }
+            _ => Err(Error::call("recording an attempt")(error)),
         }
     }
 }

@@ -1,7 +1,5 @@
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use domain::endpoint::{Endpoint, SecretRef};
 use domain::event_type::Pattern;
@@ -10,6 +8,7 @@ use domain::time::Timestamp;
 
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
+use crate::transaction::Committed;
 use crate::{Error, Store};
 
 /// Remembers which create request made which endpoint.
@@ -44,36 +43,27 @@ impl Store {
         idempotency: Option<&Idempotency>,
     ) -> Result<Created, Error> {
         const OPERATION: &str = "creating an endpoint";
-        let put = self
-            .put(write(endpoint), "attribute_not_exists(pk)")
-            .map_err(|what| Error::Item {
-                operation: OPERATION,
-                what,
-            })?;
-        let mut call = self
-            .client
-            .transact_write_items()
-            .transact_items(put)
-            .transact_items(self.raise_version(&endpoint.network)?);
+        let mut items = vec![
+            self.put_new(write(endpoint), OPERATION)?,
+            self.raise_version(&endpoint.network)?,
+        ];
         if let Some(memory) = idempotency {
-            let item = remember(memory, endpoint);
-            // The condition decides the race between two requests with the same key.
-            let put = self
-                .put(item, "attribute_not_exists(pk)")
-                .map_err(|what| Error::Item {
-                    operation: OPERATION,
-                    what,
-                })?;
-            call = call.transact_items(put);
+            // Its condition decides the race between two requests with the same key.
+            items.push(self.put_new(remember(memory, endpoint), OPERATION)?);
         }
-        match (call.send().await, idempotency) {
-            (Ok(_), _) => Ok(Created::Now),
-            (Err(error), Some(memory)) if condition_failed(&error) => self
-                .created_before(&endpoint.network, &memory.key_hash)
-                .await?
-                .ok_or_else(|| Error::call(OPERATION)(error)),
-            (Err(error), _) => Err(Error::call(OPERATION)(error)),
-        }
+        let network = &endpoint.network;
+        let before = match (self.transact(OPERATION, items).await?, idempotency) {
+            (Committed::Yes, _) => return Ok(Created::Now),
+            (Committed::Refused, Some(memory)) => {
+                self.created_before(network, &memory.key_hash).await?
+            }
+            (Committed::Refused, None) => None,
+        };
+        // Without a key only the endpoint's own id can have been taken, and that is random.
+        before.ok_or(Error::Item {
+            operation: OPERATION,
+            what: "a free id",
+        })
     }
 
     /// What an `Idempotency-Key` made before.
@@ -213,28 +203,21 @@ impl Store {
         network: &NetworkId,
         operation: &'static str,
     ) -> Result<bool, Error> {
-        let sent = self
-            .client
-            .transact_write_items()
-            .transact_items(item)
-            .transact_items(self.raise_version(network)?)
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if condition_failed(&error) => Ok(false),
-            Err(error) => Err(Error::call(operation)(error)),
-        }
+        let items = vec![item, self.raise_version(network)?];
+        Ok(self.transact(operation, items).await? == Committed::Yes)
     }
 
-    fn put(&self, item: Item, condition: &str) -> Result<TransactWriteItem, &'static str> {
+    fn put_new(&self, item: Item, operation: &'static str) -> Result<TransactWriteItem, Error> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression(condition)
+            .condition_expression("attribute_not_exists(pk)")
             .build();
-        put.map(|put| TransactWriteItem::builder().put(put).build())
-            .map_err(|_| "item")
+        let put = put.map_err(|_| Error::Item {
+            operation,
+            what: "item",
+        })?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     fn raise_version(&self, network: &NetworkId) -> Result<TransactWriteItem, Error> {
@@ -268,18 +251,6 @@ impl Store {
             .consistent_read(true);
         Ok(call.send().await.map_err(Error::call(operation))?.item)
     }
-}
-
-fn condition_failed(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) =
-        error.as_service_error()
-    else {
-        return false;
-    };
-    canceled
-        .cancellation_reasons()
-        .iter()
-        .any(|reason| reason.code() == Some("ConditionalCheckFailed"))
 }
 
 fn remember(memory: &Idempotency, endpoint: &Endpoint) -> Item {

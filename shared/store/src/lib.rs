@@ -11,6 +11,7 @@ mod key;
 mod listing;
 mod packed;
 mod quarantine;
+mod transaction;
 
 pub use api_keys::api_key_item;
 pub use deliveries::{Claim, Delivery, Finished, Recorded};
