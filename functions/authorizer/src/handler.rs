@@ -60,6 +60,7 @@ pub async fn handle(
 fn failed(deps: &Deps, now: Timestamp, error: &store::Error) {
     let event = RequestFailed {
         operation: "authorize",
+        request_id: None,
         error: chain(error),
     };
     deps.platform.telemetry.emit(&event, now.millis());

@@ -1,7 +1,7 @@
 //! The endpoint lists of networks, kept between invocations.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as Map, PoisonError};
 
 use domain::endpoint::Endpoint;
 use domain::id::NetworkId;
@@ -12,10 +12,12 @@ use tokio::sync::Mutex;
 /// Most networks kept.
 const MAX_NETWORKS: usize = 1_000;
 
+/// Each network has a lock of its own: a batch asks once, and a slow answer for one network makes
+/// no other wait.
 #[derive(Debug, Default)]
-pub(crate) struct Endpoints(Mutex<HashMap<NetworkId, Known>>);
+pub(crate) struct Endpoints(Map<HashMap<NetworkId, Arc<Mutex<Option<Known>>>>>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Known {
     version: u64,
     endpoints: Arc<Vec<Endpoint>>,
@@ -29,8 +31,7 @@ impl Endpoints {
     /// `received` is when the batch came in, by this machine's clock, so after all its events were
     /// accepted: an event never misses an endpoint that was created before it was accepted, and no
     /// two clocks need to agree. One small read of the version tells whether the list known is
-    /// still good; only a changed version costs the whole list. The lock is held meanwhile, so a
-    /// batch asks once.
+    /// still good; only a changed version costs the whole list.
     pub(crate) async fn at(
         &self,
         store: &Store,
@@ -38,31 +39,34 @@ impl Endpoints {
         received: Timestamp,
         now: Timestamp,
     ) -> Result<Arc<Vec<Endpoint>>, store::Error> {
-        let mut networks = self.0.lock().await;
-        let known = networks.get(network).cloned();
-        if let Some(known) = &known
+        let slot = self.slot(network);
+        let mut slot = slot.lock().await;
+        if let Some(known) = slot.as_ref()
             && known.checked >= received
         {
-            return Ok(known.endpoints.clone());
+            return Ok(Arc::clone(&known.endpoints));
         }
         // The version is read before the list: a change in between makes the list newer than its
         // version, which costs one more read later and never a missed endpoint.
         let version = store.endpoints_version(network).await?;
-        let endpoints = match known {
-            Some(known) if known.version == version => known.endpoints,
+        let endpoints = match slot.as_ref() {
+            Some(known) if known.version == version => Arc::clone(&known.endpoints),
             _ => Arc::new(store.list_endpoints(network).await?),
         };
-        if networks.len() >= MAX_NETWORKS {
+        *slot = Some(Known {
+            version,
+            endpoints: Arc::clone(&endpoints),
+            checked: now,
+        });
+        Ok(endpoints)
+    }
+
+    fn slot(&self, network: &NetworkId) -> Arc<Mutex<Option<Known>>> {
+        // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
+        let mut networks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if networks.len() >= MAX_NETWORKS && !networks.contains_key(network) {
             networks.clear();
         }
-        networks.insert(
-            network.clone(),
-            Known {
-                version,
-                endpoints: endpoints.clone(),
-                checked: now,
-            },
-        );
-        Ok(endpoints)
+        Arc::clone(networks.entry(network.clone()).or_default())
     }
 }

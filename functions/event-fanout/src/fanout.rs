@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use domain::event::Event;
-use domain::id::DeliveryId;
+use domain::id::{DeliveryId, NetworkId};
 use domain::matching::{Destination, plan};
 use domain::time::Timestamp;
-use futures::future::try_join_all;
-use queue::message::{DeliveryMessage, EventBody, read_event};
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use queue::message::{DeliveryMessage, EventBody, Malformed, owner, read_event};
 use queue::{Outgoing, Record};
 use store::{Quarantined, Taken};
 use telemetry::event::{DuplicateEventDropped, MessageQuarantined};
@@ -32,13 +32,14 @@ pub(crate) async fn fan_out(
     record: &Record,
     received: Timestamp,
 ) -> Result<Fanned, store::Error> {
-    let event = match read_event(&record.body, record.sent, &record.message_id) {
-        Ok(event) => event,
+    let reported = match read_event(&record.body, record.sent, &record.message_id) {
+        Ok(reported) => reported,
         Err(malformed) => {
-            quarantine(deps, record, malformed.to_string()).await?;
+            quarantine(deps, record, &malformed).await?;
             return Ok(Fanned::Quarantined);
         }
     };
+    let event = reported.event;
     let now = deps.platform.clock.now();
     let endpoints = deps
         .endpoints
@@ -47,7 +48,7 @@ pub(crate) async fn fan_out(
     let fresh = plan(&event, &endpoints);
     let (destinations, continued) = match deps
         .store
-        .take_event(&event, &record.message_id, &fresh)
+        .take_event(&event, &reported.message_id, &fresh)
         .await?
     {
         Taken::First => (fresh, false),
@@ -67,13 +68,30 @@ pub(crate) async fn fan_out(
             .find(|endpoint| endpoint.id == destination.endpoint);
         known.map_or(0, |endpoint| endpoint.version)
     };
-    let body = EventBody::riding(&event);
-    let owed = destinations
+    let owed: Vec<_> = destinations
         .iter()
-        .filter_map(|destination| Some((destination.delivery(&event)?, version(destination))));
-    let outgoing = owed
-        .map(|(delivery, version)| owe(deps, &event, delivery, version, continued, body.clone()));
-    Ok(Fanned::Owes(try_join_all(outgoing).await?))
+        .filter_map(|destination| Some((destination.delivery(&event)?, version(destination))))
+        .collect();
+    let body = EventBody::riding(&event).filter(|_| rides(&event, owed.len()));
+    let owes: Vec<_> = owed
+        .into_iter()
+        .map(|(delivery, version)| owe(deps, &event, delivery, version, continued, body.clone()))
+        .collect();
+    let outgoing = stream::iter(owes).buffered(IN_FLIGHT).try_collect();
+    Ok(Fanned::Owes(outgoing.await?))
+}
+
+/// Writes at the same time per event. A batch is ten events, a connection each is 320, and Lambda
+/// gives a function 1,024 file descriptors.
+const IN_FLIGHT: usize = 32;
+
+/// Most bytes of bodies that the messages of one event may take: ten such events in a batch, twice
+/// over while they are sent, fit the function's memory.
+const MAX_RIDING: usize = 8 * 1024 * 1024;
+
+/// Whether the body rides in each of `deliveries` messages; else the dispatcher reads it.
+fn rides(event: &Event, deliveries: usize) -> bool {
+    event.data.get().len().saturating_mul(deliveries) <= MAX_RIDING
 }
 
 async fn owe(
@@ -102,25 +120,22 @@ async fn owe(
     })
 }
 
-async fn quarantine(deps: &Deps, record: &Record, reason: String) -> Result<(), store::Error> {
-    let at = record.sent;
+async fn quarantine(deps: &Deps, record: &Record, why: &Malformed) -> Result<(), store::Error> {
+    let group = record.group.as_deref().and_then(NetworkId::parse);
     let message = Quarantined {
-        // The fair-queue group is the network's name when our API sent the message.
-        network: record
-            .group
-            .as_deref()
-            .and_then(domain::id::NetworkId::parse),
+        // Our API sends with the network as fair-queue group.
+        network: group.or_else(|| owner(&record.body)),
         queue: "events".to_owned(),
         message_id: record.message_id.clone(),
-        reason: reason.clone(),
-        at,
+        reason: why.to_string(),
+        at: record.sent,
         body: record.body.clone(),
     };
     deps.store.quarantine(&message).await?;
     let event = MessageQuarantined {
         queue: "events",
         message_id: record.message_id.clone(),
-        reason,
+        reason: why.word(),
         quarantined: 1,
     };
     deps.platform

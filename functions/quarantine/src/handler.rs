@@ -1,21 +1,20 @@
 use std::convert::Infallible;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use domain::id::NetworkId;
-use queue::message::{DeliveryMessage, read_event};
-use queue::{Record, each_record, respond};
+use queue::{Queue, each_record, respond};
 use runtime::{Platform, SettingsError};
-use store::{Quarantined, Store};
-use telemetry::chain::chain;
-use telemetry::event::{MessageQuarantined, RecordFailed};
+use store::Store;
+use telemetry::event::RecordFailed;
 
 use crate::Settings;
+use crate::dead_letter::set_right;
 
 /// What the function needs from outside.
 #[derive(Debug)]
 pub struct Deps {
-    platform: Platform,
-    store: Store,
+    pub(crate) platform: Platform,
+    pub(crate) store: Store,
+    pub(crate) events: Queue,
 }
 
 impl Deps {
@@ -25,6 +24,7 @@ impl Deps {
         let settings = Settings::from_env(&platform.env)?;
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
+            events: Queue::new(platform.aws.sqs(), settings.events_queue),
             platform: platform.clone(),
         })
     }
@@ -35,9 +35,10 @@ impl Deps {
 /// # Errors
 /// Never; the type is Lambda's.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
-    let results = each_record(batch, |record| async move {
-        keep(deps, &record).await.map_err(|error| chain(&error))
-    })
+    let results = each_record(
+        batch,
+        |record| async move { set_right(deps, &record).await },
+    )
     .await;
     let mut failed = Vec::new();
     for (message_id, result) in results {
@@ -55,42 +56,4 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
         }
     }
     Ok(respond(failed.iter().map(String::as_str)))
-}
-
-async fn keep(deps: &Deps, record: &Record) -> Result<(), store::Error> {
-    if let Ok(delivery) = DeliveryMessage::read(&record.body) {
-        let now = deps.platform.clock.now();
-        // `false`: it was settled after all, and nothing is owed.
-        deps.store
-            .make_due(&delivery.network, delivery.delivery, now)
-            .await?;
-        return Ok(());
-    }
-    let (queue, network) = match read_event(&record.body, record.sent, &record.message_id) {
-        Ok(event) => ("events", Some(event.network)),
-        Err(_) => (
-            "unknown",
-            record.group.as_deref().and_then(NetworkId::parse),
-        ),
-    };
-    let reason = "received as often as the queue allows, without success; the log has the errors under this message id".to_owned();
-    let kept = Quarantined {
-        network,
-        queue: queue.to_owned(),
-        message_id: record.message_id.clone(),
-        reason: reason.clone(),
-        at: record.sent,
-        body: record.body.clone(),
-    };
-    deps.store.quarantine(&kept).await?;
-    let event = MessageQuarantined {
-        queue,
-        message_id: record.message_id.clone(),
-        reason,
-        quarantined: 1,
-    };
-    deps.platform
-        .telemetry
-        .emit(&event, deps.platform.clock.now().millis());
-    Ok(())
 }

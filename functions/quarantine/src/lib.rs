@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod dead_letter;
 mod handler;
 mod settings;
 

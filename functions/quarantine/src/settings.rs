@@ -5,6 +5,8 @@ use runtime::{Env, SettingsError};
 pub struct Settings {
     /// The DynamoDB table.
     pub table: String,
+    /// URL of the events queue.
+    pub events_queue: String,
 }
 
 impl Settings {
@@ -14,6 +16,7 @@ impl Settings {
         let mut read = env.reader();
         let settings = Self {
             table: read.required("TABLE_NAME"),
+            events_queue: read.required("EVENTS_QUEUE_URL"),
         };
         read.finish(settings)
     }

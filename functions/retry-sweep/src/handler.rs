@@ -2,7 +2,8 @@ use queue::Queue;
 use runtime::{Platform, SettingsError};
 use serde_json::Value;
 use store::Store;
-use telemetry::event::SweepFinished;
+use telemetry::chain::chain;
+use telemetry::event::{SweepFailed, SweepFinished};
 
 use crate::Settings;
 use crate::sweep::sweep;
@@ -34,14 +35,20 @@ impl Deps {
 /// When the table does not answer; the next minute's sweep goes on from there.
 pub async fn handle(deps: &Deps, _event: Value) -> Result<(), store::Error> {
     let began = deps.platform.clock.now();
-    let swept = sweep(deps, began).await?;
+    let (swept, result) = sweep(deps, began).await;
     let now = deps.platform.clock.now();
     let duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
     let event = SweepFinished {
         enqueued: swept.enqueued,
         gone: swept.gone,
+        failed: swept.failed,
         duration_ms,
     };
     deps.platform.telemetry.emit(&event, now.millis());
-    Ok(())
+    result.inspect_err(|error| {
+        let event = SweepFailed {
+            error: chain(error),
+        };
+        deps.platform.telemetry.emit(&event, now.millis());
+    })
 }

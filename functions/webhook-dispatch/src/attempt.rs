@@ -3,17 +3,19 @@
 use std::time::Duration;
 
 use domain::attempt::{Attempt, MAX_RESPONSE_KEPT, Outcome, Seen, judge};
-use domain::delivery::{State, arrange, settle};
+use domain::delivery::{Carrier, State, arrange, settle};
 use domain::event::Event;
 use domain::retry::Schedule;
 use domain::time::Timestamp;
 use domain::webhook_url::WebhookUrl;
 use outbound::{Answer, Failure};
 use queue::Record;
-use queue::message::DeliveryMessage;
-use store::{Claim, Finished, Quarantined, Recorded};
+use queue::message::{DeliveryMessage, Malformed, owner};
+use store::{Claim, Claimant, Finished, Quarantined, Recorded};
 use telemetry::chain::chain;
-use telemetry::event::{AttemptFailed, DeliveryDied, MessageQuarantined, ResultLost};
+use telemetry::event::{
+    AttemptFailed, DeliveryAbandoned, DeliveryDied, MessageQuarantined, ResultLost,
+};
 
 use crate::Deps;
 use crate::request::build;
@@ -22,8 +24,15 @@ use crate::request::build;
 /// Source: Standard Webhooks advises 15–30 s. Must stay below the function's timeout.
 pub const DEADLINE: Duration = Duration::from_secs(15);
 
-/// How long a claim holds: an attempt and its record, with room to spare.
-const CLAIM: Duration = Duration::from_secs(25);
+/// An attempt starts only this soon after its batch came in, so that slow stores cannot push it
+/// past the function's end: it would have been sent with nobody left to record it.
+pub const LATEST_START: Duration = Duration::from_secs(10);
+
+/// How long a claim holds: as long as the function may run.
+const CLAIM: Duration = Duration::from_secs(40);
+
+/// How long a delivery to a disabled endpoint is left before it is looked at again.
+const DISABLED_CHECK: Duration = Duration::from_secs(900);
 
 /// What a record of the webhook queue came to.
 #[derive(Debug)]
@@ -31,9 +40,11 @@ pub(crate) enum Attempted {
     Delivered,
     /// The message for the next attempt is to be sent, to arrive at the given time.
     Retry(Box<DeliveryMessage>, Timestamp),
-    /// The next attempt is far away: the sweep sends its message.
+    /// The next attempt is far away, or the endpoint is disabled: the sweep sends its message.
     Parked,
     Dead,
+    /// Given up before the last attempt, because none can help.
+    Abandoned,
     /// Settled by another attempt.
     Stale,
     Quarantined,
@@ -44,21 +55,29 @@ pub(crate) enum Attempted {
 /// # Errors
 /// When a store does not answer, or another holder of the same message is at work; the record is
 /// received again then.
-pub(crate) async fn run(deps: &Deps, record: Record) -> Result<Attempted, String> {
+pub(crate) async fn run(
+    deps: &Deps,
+    record: Record,
+    began: Timestamp,
+) -> Result<Attempted, String> {
     let message = match DeliveryMessage::read(&record.body) {
         Ok(message) => message,
-        Err(malformed) => return quarantine(deps, record, malformed.to_string()).await,
+        Err(malformed) => return quarantine(deps, record, &malformed).await,
     };
     let now = deps.platform.clock.now();
     if suspect(&record, &message) {
+        let claimant = Claimant {
+            token: domain::base32::encode(&deps.platform.random.bytes::<16>()),
+            now,
+            until: now.after(CLAIM),
+        };
         let claim = deps
             .store
             .claim(
                 &message.network,
                 message.delivery,
                 message.attempt,
-                now,
-                now.after(CLAIM),
+                &claimant,
             )
             .await;
         match claim.map_err(|error| chain(&error))? {
@@ -69,8 +88,10 @@ pub(crate) async fn run(deps: &Deps, record: Record) -> Result<Attempted, String
             }
         }
     }
-    let attempt = make(deps, &message, now).await?;
-    record_result(deps, message, attempt).await
+    match make(deps, &message, now, began).await? {
+        Some(made) => record_result(deps, message, made).await,
+        None => park(deps, &message).await,
+    }
 }
 
 /// Whether another message for the same attempt may exist: one received before, one marked as a
@@ -79,8 +100,14 @@ fn suspect(record: &Record, message: &DeliveryMessage) -> bool {
     record.receive_count > 1 || message.repeated || message.attempt > 1
 }
 
-/// The attempt itself, or a finished attempt that says why nothing was sent.
-async fn make(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Result<Made, String> {
+/// The attempt itself, or a finished attempt that says why nothing was sent; `None` when the
+/// endpoint is disabled and the delivery is to wait without one.
+async fn make(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    now: Timestamp,
+    began: Timestamp,
+) -> Result<Option<Made>, String> {
     let id = message.delivery.endpoint();
     let endpoint = deps
         .endpoints
@@ -93,51 +120,61 @@ async fn make(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Result<
         )
         .await;
     let Some(endpoint) = endpoint.map_err(|error| chain(&error))? else {
-        return Ok(Made::final_word(
+        return Ok(Some(Made::final_word(
             message,
             now,
             "endpoint_deleted",
             "the endpoint was deleted before this attempt; nothing was sent",
-        ));
+        )));
     };
     if !endpoint.enabled {
-        return Ok(Made::unsent(
-            message,
-            now,
-            "endpoint_disabled",
-            "the endpoint is disabled; nothing was sent",
-        ));
+        return Ok(None);
     }
     // The same rules as on saving, on every attempt: yesterday's good address may be bad today.
     let Ok(url) = WebhookUrl::parse(&endpoint.url, deps.policy) else {
-        return Ok(Made::unsent(
+        return Ok(Some(Made::unsent(
             message,
             now,
             "url_not_allowed",
             "the endpoint's URL is not allowed any more; nothing was sent",
-        ));
+        )));
     };
     let Some(event) = event(deps, message).await? else {
-        return Ok(Made::final_word(
+        return Ok(Some(Made::final_word(
             message,
             now,
             "event_expired",
             "the event is past its retention period; nothing was sent",
-        ));
+        )));
     };
     let secrets = deps
         .vault
         .secrets(&message.network, endpoint.secret, id, now)
         .await
         .map_err(|error| chain(&error))?;
+    if deps.platform.clock.now().since(began) > LATEST_START {
+        return Err("the stores were too slow to start the attempt in time".to_owned());
+    }
     let answer = deps
         .client
         .post(build(url, &event, &secrets, now, DEADLINE))
         .await;
-    Ok(Made {
+    Ok(Some(Made {
         attempt: finished(message.attempt, now, answer),
         last: false,
-    })
+    }))
+}
+
+/// Leaves a delivery whose endpoint is disabled as it is: no try is used up, and once the endpoint
+/// is enabled it goes on where it was.
+async fn park(deps: &Deps, message: &DeliveryMessage) -> Result<Attempted, String> {
+    let next = deps.platform.clock.now().after(DISABLED_CHECK);
+    let (network, id) = (&message.network, message.delivery);
+    let parked = deps.store.park(network, id, message.attempt, next).await;
+    match parked.map_err(|error| chain(&error))? {
+        true => Ok(Attempted::Parked),
+        false => Ok(Attempted::Stale),
+    }
 }
 
 /// A finished attempt; `last` when no further one can help.
@@ -267,7 +304,7 @@ async fn record_result(
     let finished = Finished {
         attempt: &attempt,
         state,
-        due: arranged.map(|(_, arranged)| arranged.due),
+        due: arranged.map(|(_, (_, due))| due),
     };
     match deps
         .store
@@ -283,22 +320,26 @@ async fn record_result(
     }
     Ok(match (state, arranged) {
         (State::Delivered, _) => Attempted::Delivered,
+        (State::Dead, _) if last => {
+            tell_abandoned(deps, &message, &attempt, now);
+            Attempted::Abandoned
+        }
         (State::Dead, _) => {
             tell_died(deps, &message, &attempt, now);
             Attempted::Dead
         }
-        (State::Pending { .. }, Some((next, arranged))) => {
+        (State::Pending { .. }, Some((next, (carrier, _)))) => {
             tell_failed(deps, &message, &attempt, next, now);
-            match arranged.queued {
-                Some(_) => Attempted::Retry(Box::new(next_message(message)), next),
-                None => Attempted::Parked,
+            match carrier {
+                Carrier::Queue => Attempted::Retry(Box::new(next_message(message)), next),
+                Carrier::Sweep => Attempted::Parked,
             }
         }
         (State::Pending { .. }, None) => Attempted::Parked,
     })
 }
 
-/// The message of the attempt after this one. The record was just written, so it is no copy.
+/// The message of the attempt after this one.
 fn next_message(message: DeliveryMessage) -> DeliveryMessage {
     DeliveryMessage {
         attempt: message.attempt.saturating_add(1),
@@ -334,6 +375,15 @@ fn tell_died(deps: &Deps, message: &DeliveryMessage, attempt: &Attempt, now: Tim
     deps.platform.telemetry.emit(&event, now.millis());
 }
 
+fn tell_abandoned(deps: &Deps, message: &DeliveryMessage, attempt: &Attempt, now: Timestamp) {
+    let event = DeliveryAbandoned {
+        network: message.network.to_string(),
+        delivery_id: message.delivery.to_string(),
+        reason: attempt.reason.clone(),
+    };
+    deps.platform.telemetry.emit(&event, now.millis());
+}
+
 fn tell_result_lost(deps: &Deps, message: &DeliveryMessage, now: Timestamp) {
     let event = ResultLost {
         network: message.network.to_string(),
@@ -344,23 +394,21 @@ fn tell_result_lost(deps: &Deps, message: &DeliveryMessage, now: Timestamp) {
     deps.platform.telemetry.emit(&event, now.millis());
 }
 
-async fn quarantine(deps: &Deps, record: Record, reason: String) -> Result<Attempted, String> {
+async fn quarantine(deps: &Deps, record: Record, why: &Malformed) -> Result<Attempted, String> {
     let message = Quarantined {
-        network: None,
+        network: owner(&record.body),
         queue: "webhooks".to_owned(),
         message_id: record.message_id.clone(),
-        reason: reason.clone(),
+        reason: why.to_string(),
         at: record.sent,
         body: record.body,
     };
-    deps.store
-        .quarantine(&message)
-        .await
-        .map_err(|error| chain(&error))?;
+    let stored = deps.store.quarantine(&message).await;
+    stored.map_err(|error| chain(&error))?;
     let event = MessageQuarantined {
         queue: "webhooks",
         message_id: record.message_id,
-        reason,
+        reason: why.word(),
         quarantined: 1,
     };
     deps.platform

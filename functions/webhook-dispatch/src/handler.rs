@@ -60,7 +60,7 @@ impl Deps {
 /// Never; the type is Lambda's.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
     let began = deps.platform.clock.now();
-    let results = each_record(batch, |record| run(deps, record)).await;
+    let results = each_record(batch, |record| run(deps, record, began)).await;
     let mut failed = Vec::new();
     let mut retries = Vec::new();
     let mut summary = BatchDispatched {
@@ -80,7 +80,7 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
             Ok(Attempted::Parked) => summary.retried += 1,
             Ok(Attempted::Dead) => summary.dead += 1,
             Ok(Attempted::Stale) => summary.stale += 1,
-            Ok(Attempted::Quarantined) => {}
+            Ok(Attempted::Abandoned | Attempted::Quarantined) => {}
             Err(error) => {
                 let event = RecordFailed {
                     queue: "webhooks",

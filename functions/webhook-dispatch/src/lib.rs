@@ -6,6 +6,6 @@ mod handler;
 mod request;
 mod settings;
 
-pub use attempt::DEADLINE;
+pub use attempt::{DEADLINE, LATEST_START};
 pub use handler::{Deps, handle};
 pub use settings::Settings;

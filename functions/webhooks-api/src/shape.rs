@@ -218,8 +218,14 @@ pub(crate) struct QuarantinedMessage {
     pub(crate) reason: String,
     #[schema(format = DateTime)]
     pub(crate) at: String,
+    /// The first 2,000 characters.
     pub(crate) body: String,
+    /// Length of the whole body; the table keeps it.
+    pub(crate) body_bytes: usize,
 }
+
+/// Enough to recognise a message; two hundred of them fit one answer.
+const BODY_SHOWN: usize = 2_000;
 
 impl QuarantinedMessage {
     pub(crate) fn of(message: Quarantined) -> Self {
@@ -228,7 +234,8 @@ impl QuarantinedMessage {
             message_id: message.message_id,
             reason: message.reason,
             at: message.at.to_string(),
-            body: message.body,
+            body_bytes: message.body.len(),
+            body: message.body.chars().take(BODY_SHOWN).collect(),
         }
     }
 }

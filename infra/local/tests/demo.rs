@@ -1,9 +1,4 @@
 //! The first thing a newcomer runs.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a broken test set-up should stop the test"
-)]
 
 use std::process::Command;
 

@@ -14,7 +14,7 @@ use crate::retry::Schedule;
 use crate::time::Timestamp;
 
 /// How long after its planned time an attempt counts as lost and the sweep sends it again. Longer
-/// than a message can be in work: the webhook queue's visibility timeout is 180 s.
+/// than a message can be in work: the webhook queue's visibility timeout is four minutes.
 pub const RESCUE_AFTER: Duration = Duration::from_secs(600);
 
 /// The longest wait that a queue message bridges; longer waits are left to the sweep, which looks
@@ -22,29 +22,22 @@ pub const RESCUE_AFTER: Duration = Duration::from_secs(600);
 /// Source: SQS `DelaySeconds` ≤ 900.
 pub const LONGEST_QUEUED: Duration = Duration::from_secs(900);
 
-/// How the next attempt of a pending delivery is brought about.
+/// Who brings about the next attempt of a pending delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Arranged {
-    /// A message is sent now and held back this long; `None`: the sweep sends it in time.
-    pub queued: Option<Duration>,
-    /// When the sweep must act if nobody else has.
-    pub due: Timestamp,
+pub enum Carrier {
+    /// A message sent now and held back until then.
+    Queue,
+    /// The sweep, which sends it in time.
+    Sweep,
 }
 
-/// Arranges an attempt planned for `next`.
+/// Who carries an attempt planned for `next`, and when the sweep must act if nobody else has.
 #[must_use]
-pub fn arrange(next: Timestamp, now: Timestamp) -> Arranged {
-    let wait = next.since(now);
-    if wait <= LONGEST_QUEUED {
-        Arranged {
-            queued: Some(wait),
-            due: next.after(RESCUE_AFTER),
-        }
+pub fn arrange(next: Timestamp, now: Timestamp) -> (Carrier, Timestamp) {
+    if next.since(now) <= LONGEST_QUEUED {
+        (Carrier::Queue, next.after(RESCUE_AFTER))
     } else {
-        Arranged {
-            queued: None,
-            due: next,
-        }
+        (Carrier::Sweep, next)
     }
 }
 
@@ -66,14 +59,6 @@ impl State {
             Self::Pending { .. } => "pending",
             Self::Delivered => "delivered",
             Self::Dead => "dead",
-        }
-    }
-
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        match self {
-            Self::Pending { .. } => false,
-            Self::Delivered | Self::Dead => true,
         }
     }
 }
@@ -111,21 +96,12 @@ mod tests {
             (36_000, false),
         ] {
             let next = now.after(Duration::from_secs(seconds));
-            let arranged = arrange(next, now);
-            assert_eq!(
-                arranged.queued,
-                queued.then_some(Duration::from_secs(seconds)),
-                "{seconds}"
-            );
-            assert_eq!(
-                arranged.due,
-                if queued {
-                    next.after(RESCUE_AFTER)
-                } else {
-                    next
-                },
-                "{seconds}"
-            );
+            let expected = if queued {
+                (Carrier::Queue, next.after(RESCUE_AFTER))
+            } else {
+                (Carrier::Sweep, next)
+            };
+            assert_eq!(arrange(next, now), expected, "{seconds}");
         }
     }
 

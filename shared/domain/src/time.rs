@@ -40,12 +40,6 @@ impl Timestamp {
         Self::from_millis(self.0.saturating_add(millis))
     }
 
-    #[must_use]
-    pub fn before(self, delay: Duration) -> Self {
-        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        Self(self.0.saturating_sub(millis))
-    }
-
     /// Time from `earlier` to here; zero when `earlier` is later.
     #[must_use]
     pub fn since(self, earlier: Self) -> Duration {

@@ -43,6 +43,8 @@ where
     Fut: Future<Output = Result<Reply, Failure>>,
 {
     let began = platform.clock.now();
+    let request_id = request.request_context.request_id.clone();
+    let request_id = request_id.unwrap_or_default();
     let mut operation = "none";
     let result = match admitted(routes, request) {
         Ok((route, call)) => {
@@ -57,7 +59,11 @@ where
         Err(Failure::Problem(problem)) => (problem.reply(), Some(problem.entry().id)),
         Err(Failure::Internal(error)) => {
             platform.telemetry.emit(
-                &RequestFailed { operation, error },
+                &RequestFailed {
+                    operation,
+                    request_id: Some(request_id.clone()),
+                    error,
+                },
                 platform.clock.now().millis(),
             );
             (
@@ -71,13 +77,14 @@ where
     platform.telemetry.emit(
         &RequestAnswered {
             operation,
+            request_id: request_id.clone(),
             status: reply.status(),
             problem,
             duration_ms,
         },
         now.millis(),
     );
-    reply.into_response()
+    reply.header("x-request-id", &request_id).into_response()
 }
 
 fn admitted<O>(

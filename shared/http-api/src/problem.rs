@@ -171,7 +171,7 @@ impl Problem {
             Self::IdempotencyMismatch => "use a new Idempotency-Key for a new request".to_owned(),
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
             Self::Internal => {
-                "the operator's log has the reason, under this request's id".to_owned()
+                "the operator's log has the reason, under this answer's x-request-id".to_owned()
             }
         }
     }

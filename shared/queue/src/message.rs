@@ -19,9 +19,34 @@ struct EventWire<'a> {
     timestamp: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    resent: Option<Resent>,
     #[serde(borrow)]
     data: &'a RawValue,
 }
+
+/// Put there when quarantine sends an event back to its queue: which message it was, so that
+/// fan-out continues that message's plan instead of dropping a duplicate.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Resent {
+    message_id: String,
+    accepted: u64,
+    times: u32,
+}
+
+/// An event read from its queue.
+#[derive(Debug)]
+pub struct Reported {
+    pub event: Event,
+    /// The message that first carried it.
+    pub message_id: String,
+    /// How often quarantine has sent it back.
+    pub resent: u32,
+}
+
+/// Largest message of the events queue: the largest event, and a little for what is added to it.
+pub const MAX_MESSAGE: usize = MAX_BYTES + 2048;
 
 /// Why a queue message can never be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +55,17 @@ pub enum Malformed {
     Json(#[source] serde_json::Error),
     #[error("{}", list(.0))]
     Fields(Vec<FieldError>),
+}
+
+impl Malformed {
+    /// What the log may say: the full text can quote the message.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Json(_) => "not_the_json_of_this_queue",
+            Self::Fields(_) => "a_field_breaks_a_rule",
+        }
+    }
 }
 
 fn list(errors: &[FieldError]) -> String {
@@ -46,9 +82,10 @@ pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String
         event: event.event_type.to_string(),
         timestamp: event.timestamp.map(|at| at.to_string()),
         version: event.version.clone(),
+        resent: None,
         data: &event.data,
     };
-    serde_json::to_string(&wire).unwrap_or_default()
+    write(&wire)
 }
 
 /// Reads an events-queue message that SQS accepted at `accepted` as message `message_id`. An event
@@ -56,8 +93,12 @@ pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String
 ///
 /// # Errors
 /// When the body can never become an event.
-pub fn read_event(body: &str, accepted: Timestamp, message_id: &str) -> Result<Event, Malformed> {
-    if body.len() > MAX_BYTES + 1024 {
+pub fn read_event(
+    body: &str,
+    accepted: Timestamp,
+    message_id: &str,
+) -> Result<Reported, Malformed> {
+    if body.len() > MAX_MESSAGE {
         let error = FieldError::new(
             "",
             "too_large",
@@ -81,11 +122,65 @@ pub fn read_event(body: &str, accepted: Timestamp, message_id: &str) -> Result<E
         version: wire.version.as_deref(),
     };
     let mut checked = draft.check().map_err(Malformed::Fields)?;
+    let (accepted, message_id, resent) = match wire.resent {
+        None => (accepted, message_id.to_owned(), 0),
+        Some(first) => {
+            let accepted = Timestamp::from_millis(first.accepted);
+            (accepted, first.message_id, first.times)
+        }
+    };
     let id = checked
         .id
         .take()
-        .unwrap_or_else(|| EventId::of_message(accepted, message_id));
-    Ok(checked.accept(network, id, accepted))
+        .unwrap_or_else(|| EventId::of_message(accepted, &message_id));
+    Ok(Reported {
+        event: checked.accept(network, id, accepted),
+        message_id,
+        resent,
+    })
+}
+
+/// The message that sends `reported` back to its queue.
+#[must_use]
+pub fn resend_event(reported: &Reported) -> String {
+    let event = &reported.event;
+    write(&EventWire {
+        network_id: event.network.to_string(),
+        id: Some(event.id.to_string()),
+        event: event.event_type.to_string(),
+        timestamp: Some(event.timestamp.to_string()),
+        version: Some(event.version.clone()),
+        resent: Some(Resent {
+            message_id: reported.message_id.clone(),
+            accepted: event.accepted.millis(),
+            times: reported.resent.saturating_add(1),
+        }),
+        data: &event.data,
+    })
+}
+
+/// The network a message names, if it is JSON at all: whose quarantine it belongs to.
+#[must_use]
+pub fn owner(body: &str) -> Option<NetworkId> {
+    #[derive(Deserialize)]
+    struct Owner {
+        #[serde(rename = "networkId")]
+        network_id: String,
+    }
+    let owner: Owner = serde_json::from_str(body).ok()?;
+    NetworkId::parse(&owner.network_id)
+}
+
+/// Our messages as SQS can carry them: it refuses the two non-characters U+FFFE and U+FFFF, which
+/// JSON allows inside strings, so they are written as escapes.
+fn write<T: Serialize>(wire: &T) -> String {
+    let text = serde_json::to_string(wire).unwrap_or_default();
+    if text.contains(['\u{FFFE}', '\u{FFFF}']) {
+        return text
+            .replace('\u{FFFE}', "\\ufffe")
+            .replace('\u{FFFF}', "\\uffff");
+    }
+    text
 }
 
 /// A message of the webhook queue: make attempt `attempt` of delivery `delivery`.
@@ -169,7 +264,7 @@ impl DeliveryMessage {
                 data: body.data.clone(),
             }),
         };
-        serde_json::to_string(&wire).unwrap_or_default()
+        write(&wire)
     }
 
     /// # Errors
@@ -231,20 +326,22 @@ mod tests {
 
     #[test]
     fn an_event_sent_straight_to_the_queue_is_read_or_refused_with_the_reason() {
-        let event = read_event(
-            r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#,
-            AT,
-            "m-1",
-        )
-        .unwrap();
-        let again = read_event(
-            r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#,
-            AT,
-            "m-1",
-        )
-        .unwrap();
-        assert_eq!(event.id, again.id, "no id: derived from the message");
+        let body = r#"{"networkId":"demo","event":"a.b","data":{"x":1}}"#;
+        let reported = read_event(body, AT, "m-1").unwrap();
+        let again = read_event(body, AT, "m-1").unwrap();
+        let event = &reported.event;
+        assert_eq!(event.id, again.event.id, "no id: derived from the message");
         assert_eq!(event.timestamp, AT);
+        // Sent back after trouble, as a new message much later, it still is the same event.
+        let back = resend_event(&reported);
+        let back = read_event(&back, AT.after(std::time::Duration::from_secs(9)), "m-2").unwrap();
+        assert_eq!((&back.event.id, back.event.accepted), (&event.id, AT));
+        assert_eq!((back.message_id.as_str(), back.resent), ("m-1", 1));
+        assert_eq!(
+            owner(r#"{"networkId":"demo","x":1}"#),
+            NetworkId::parse("demo")
+        );
+        assert_eq!(owner("garbage"), None);
         for (body, expected) in [
             ("garbage", "not the JSON"),
             ("{}", "missing field `networkId`"),

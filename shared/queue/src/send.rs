@@ -3,7 +3,7 @@ use std::time::Duration;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
-use futures::future::join_all;
+use futures::stream::{self, StreamExt as _};
 
 /// SQS's longest delay (`DelaySeconds` ≤ 900).
 pub const MAX_DELAY: Duration = Duration::from_secs(900);
@@ -13,6 +13,10 @@ const MAX_ENTRIES: usize = 10;
 
 /// SQS: at most 1 MiB per batch; a little is left for attributes.
 const MAX_BATCH_BYTES: usize = 1024 * 1024 - 16 * 1024;
+
+/// Batches sent at the same time: enough to hide the way to SQS and back, few enough to bound the
+/// memory that their copies take.
+const IN_FLIGHT: usize = 8;
 
 /// A message to send.
 #[derive(Debug, Clone)]
@@ -48,8 +52,11 @@ impl Queue {
     /// Sends all messages in as few calls as possible, batches in parallel. The answer has one
     /// result per message, in order; `Ok` means that SQS has stored it.
     pub async fn send(&self, messages: &[Outgoing]) -> Vec<Result<(), SendError>> {
-        let batches = batches(messages);
-        let sent = join_all(batches.into_iter().map(|batch| self.send_batch(batch))).await;
+        let sends: Vec<_> = batches(messages)
+            .into_iter()
+            .map(|batch| self.send_batch(batch))
+            .collect();
+        let sent: Vec<_> = stream::iter(sends).buffered(IN_FLIGHT).collect().await;
         sent.into_iter().flatten().collect()
     }
 
@@ -84,24 +91,12 @@ fn entry(index: usize, message: &Outgoing) -> Result<SendMessageBatchRequestEntr
     let seconds = message.delay.min(MAX_DELAY).as_millis().div_ceil(1000);
     let mut entry = SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
-        .message_body(carriable(&message.body))
+        .message_body(&message.body)
         .message_group_id(&message.group);
     if seconds > 0 {
         entry = entry.delay_seconds(i32::try_from(seconds).unwrap_or(900));
     }
     entry.build().map_err(|error| SendError(error.to_string()))
-}
-
-/// SQS refuses the two non-characters U+FFFE and U+FFFF, which JSON allows inside strings. All our
-/// bodies are JSON, so their escapes say the same.
-fn carriable(body: &str) -> std::borrow::Cow<'_, str> {
-    if body.contains(['\u{FFFE}', '\u{FFFF}']) {
-        body.replace('\u{FFFE}', "\\ufffe")
-            .replace('\u{FFFF}', "\\uffff")
-            .into()
-    } else {
-        body.into()
-    }
 }
 
 fn describe<E: std::error::Error + aws_sdk_sqs::error::ProvideErrorMetadata>(

@@ -7,9 +7,12 @@ use aws_types::region::Region;
 
 use crate::Env;
 
-/// Longest wait for one try of one AWS call; the SDK tries thrice. Our batches are small, so a
-/// slower answer means a lost connection.
-const CALL_TIMEOUT: Duration = Duration::from_secs(4);
+/// Longest wait for one try of one AWS call. Our batches are small, so a slower answer means a lost
+/// connection.
+const TRY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Longest wait for a call with all its tries: what a function's own deadlines count on.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What every AWS client shares. The clients are built from this by hand: on Lambda, region and
 /// credentials are variables, and the general resolution chain would cost start-up time.
@@ -38,7 +41,8 @@ macro_rules! config {
             .http_client($aws.http.clone())
             .timeout_config(
                 $service::config::timeout::TimeoutConfig::builder()
-                    .operation_attempt_timeout(CALL_TIMEOUT)
+                    .operation_attempt_timeout(TRY_TIMEOUT)
+                    .operation_timeout(CALL_TIMEOUT)
                     .build(),
             );
         config.set_endpoint_url($endpoint.clone());

@@ -58,6 +58,8 @@ impl Store {
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
+            // A key must work the moment it is made: a refusal would be cached for a minute.
+            .consistent_read(true)
             .send()
             .await
             .map_err(Error::call(OPERATION))?;

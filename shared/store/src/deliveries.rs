@@ -24,16 +24,6 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
 }
 
-/// The right to make one attempt, asked for when a message looks like it was seen before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Claim {
-    Granted,
-    /// The attempt was made and recorded already, or the delivery is settled.
-    Settled,
-    /// Another holder of the same message may be making it right now.
-    InProgress,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     Now,
@@ -93,61 +83,6 @@ impl Store {
         item.map(|item| read(&item)).transpose()
     }
 
-    /// Asks for the right to make attempt `number` until `until`.
-    ///
-    /// Not needed for correctness: [`record`](Self::record) fences. It only saves a duplicate call
-    /// when a message is received twice at the same time.
-    ///
-    /// # Errors
-    /// When the table does not answer.
-    pub async fn claim(
-        &self,
-        network: &NetworkId,
-        id: DeliveryId,
-        number: u32,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Claim, Error> {
-        const OPERATION: &str = "claiming an attempt";
-        let [pk, sk] = Key::delivery(network, id).attributes();
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
-            .update_expression("SET claimedUntil = :until")
-            .condition_expression("attempts = :before AND #state = :pending AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":before", n(number.saturating_sub(1)))
-            .expression_attribute_values(":pending", s("pending"))
-            .expression_attribute_values(":now", n(now.millis()))
-            .expression_attribute_values(":until", n(until.millis()))
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let Err(error) = sent else {
-            return Ok(Claim::Granted);
-        };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
-            error.as_service_error()
-        else {
-            return Err(Error::call(OPERATION)(error));
-        };
-        // No record at all: its retention has passed, so nothing is owed any more.
-        let Some(item) = failed.item() else {
-            return Ok(Claim::Settled);
-        };
-        let item = Reader::new(item, OPERATION);
-        let waiting =
-            item.text("state")? == "pending" && item.small("attempts")? == number.saturating_sub(1);
-        Ok(if waiting {
-            Claim::InProgress
-        } else {
-            Claim::Settled
-        })
-    }
-
     /// Records a finished attempt and the state it leads to, in one write.
     ///
     /// # Errors
@@ -177,7 +112,7 @@ impl Store {
             .expression_attribute_values(":entry", AttributeValue::L(vec![write_attempt(finished.attempt)]))
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         let mut set = "SET #state = :state, attempts = :number, #log = list_append(if_not_exists(#log, :none), :entry)".to_owned();
-        let mut remove = " REMOVE claimedUntil".to_owned();
+        let mut remove = " REMOVE claimedUntil, claimedBy".to_owned();
         if let (
             State::Pending {
                 next_attempt: Some(next),

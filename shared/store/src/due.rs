@@ -1,8 +1,10 @@
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValue;
 use domain::id::{DeliveryId, EventId, NetworkId};
 use domain::time::Timestamp;
 
-use crate::item::{Reader, n, s};
+use crate::item::{Item, Reader, n, s};
 use crate::key::{Key, parse_delivery};
 use crate::{Error, Store};
 
@@ -24,12 +26,31 @@ pub struct Due {
     pub due: Timestamp,
 }
 
+/// A page of the due index. A record that cannot be read is an error of its own.
+#[derive(Debug)]
+pub struct DuePage {
+    pub due: Vec<Result<Due, Error>>,
+    pub next: Option<DueCursor>,
+}
+
+/// Where the next page starts.
+#[derive(Debug)]
+pub struct DueCursor(Item);
+
 impl Store {
-    /// Deliveries of one shard that are due by `until`, earliest first, at most `limit`.
+    /// A page of the deliveries of one shard that are due by `until`, earliest first, at most
+    /// `limit`. Pages follow each other by cursor, never by asking again from the start: the index
+    /// lags behind the table, so what was just put off may still be in it.
     ///
     /// # Errors
-    /// When the table does not answer or a record is unreadable.
-    pub async fn due(&self, shard: u8, until: Timestamp, limit: u16) -> Result<Vec<Due>, Error> {
+    /// When the table does not answer.
+    pub async fn due(
+        &self,
+        shard: u8,
+        until: Timestamp,
+        limit: u16,
+        after: Option<DueCursor>,
+    ) -> Result<DuePage, Error> {
         const OPERATION: &str = "reading the due index";
         let page = self
             .client
@@ -40,13 +61,18 @@ impl Store {
             .expression_attribute_values(":shard", s(shard.to_string()))
             .expression_attribute_values(":until", n(until.millis()))
             .limit(i32::from(limit))
+            .set_exclusive_start_key(after.map(|cursor| cursor.0))
             .send()
             .await
             .map_err(Error::call(OPERATION))?;
-        page.items()
+        let read = page
+            .items()
             .iter()
-            .map(|item| read(&Reader::new(item, OPERATION)))
-            .collect()
+            .map(|item| read(&Reader::new(item, OPERATION)));
+        Ok(DuePage {
+            due: read.collect(),
+            next: page.last_evaluated_key.map(DueCursor),
+        })
     }
 
     /// Moves a delivery the sweep has acted on to a later `due`. `false` when someone else changed
@@ -68,19 +94,66 @@ impl Store {
             .expression_attribute_values(":seen", n(seen.due.millis()))
             .send()
             .await;
-        changed(sent, "putting off a due delivery")
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "putting off a due delivery").map(|()| false),
+        }
     }
 
-    /// Makes a pending delivery due at `now`, whatever lost its message. `false` when nothing is
-    /// owed any more.
+    /// Makes a pending delivery due at its planned time, or at `now` if it has none, because the
+    /// message for attempt `number` failed to bring that attempt about. Gives how often this
+    /// happened to the delivery; `None` when that attempt was made after all.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn make_due(
+    pub async fn rescue(
         &self,
         network: &NetworkId,
         id: DeliveryId,
+        number: u32,
         now: Timestamp,
+    ) -> Result<Option<u32>, Error> {
+        const OPERATION: &str = "rescuing a delivery";
+        let [pk, sk] = Key::delivery(network, id).attributes();
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .update_expression(
+                "SET dueAt = if_not_exists(nextAt, :now), nextAt = if_not_exists(nextAt, :now), dueShard = :shard ADD rescues :one",
+            )
+            .condition_expression("#state = :pending AND attempts = :before")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":before", n(number.saturating_sub(1)))
+            .expression_attribute_values(":now", n(now.millis()))
+            .expression_attribute_values(":shard", s(due_shard(id)))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await;
+        match sent {
+            Ok(updated) => {
+                let item = updated.attributes.unwrap_or_default();
+                Reader::new(&item, OPERATION).small("rescues").map(Some)
+            }
+            Err(error) => refused(error, OPERATION).map(|()| None),
+        }
+    }
+
+    /// Leaves a pending delivery as it is until `next`, without an attempt. `false` when its
+    /// attempt `number` was made meanwhile.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn park(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        number: u32,
+        next: Timestamp,
     ) -> Result<bool, Error> {
         let [pk, sk] = Key::delivery(network, id).attributes();
         let sent = self
@@ -90,16 +163,20 @@ impl Store {
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
             .update_expression(
-                "SET dueAt = :now, dueShard = :shard, nextAt = if_not_exists(nextAt, :now)",
+                "SET nextAt = :next, dueAt = :next, dueShard = :shard REMOVE claimedUntil, claimedBy",
             )
-            .condition_expression("#state = :pending")
+            .condition_expression("#state = :pending AND attempts = :before")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":pending", s("pending"))
-            .expression_attribute_values(":now", n(now.millis()))
+            .expression_attribute_values(":before", n(number.saturating_sub(1)))
+            .expression_attribute_values(":next", n(next.millis()))
             .expression_attribute_values(":shard", s(due_shard(id)))
             .send()
             .await;
-        changed(sent, "making a delivery due")
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "parking a delivery").map(|()| false),
+        }
     }
 }
 
@@ -107,16 +184,11 @@ pub(crate) fn due_shard(id: DeliveryId) -> String {
     id.shard(DUE_SHARDS).to_string()
 }
 
-fn changed<T>(
-    sent: Result<T, aws_sdk_dynamodb::error::SdkError<UpdateItemError>>,
-    operation: &'static str,
-) -> Result<bool, Error> {
-    match sent {
-        Ok(_) => Ok(true),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            _ => Err(Error::call(operation)(error)),
-        },
+/// `Ok` when the update's condition did not hold.
+fn refused(error: SdkError<UpdateItemError>, operation: &'static str) -> Result<(), Error> {
+    match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+        _ => Err(Error::call(operation)(error)),
     }
 }
 

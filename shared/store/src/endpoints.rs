@@ -18,7 +18,8 @@ pub struct Idempotency {
     pub key_hash: String,
     /// Hash of the request, to tell a retry from a different request under the same key.
     pub request_hash: String,
-    /// When this memory may be forgotten.
+    pub now: Timestamp,
+    /// When this memory ends.
     pub until: Timestamp,
 }
 
@@ -49,14 +50,12 @@ impl Store {
         ];
         if let Some(memory) = idempotency {
             // Its condition decides the race between two requests with the same key.
-            items.push(self.put_new(remember(memory, endpoint), OPERATION)?);
+            items.push(self.remember(memory, endpoint, OPERATION)?);
         }
         let network = &endpoint.network;
         let before = match (self.transact(OPERATION, items).await?, idempotency) {
             (Committed::Yes, _) => return Ok(Created::Now),
-            (Committed::Refused, Some(memory)) => {
-                self.created_before(network, &memory.key_hash).await?
-            }
+            (Committed::Refused, Some(memory)) => self.created_before(network, memory).await?,
             (Committed::Refused, None) => None,
         };
         // Without a key only the endpoint's own id can have been taken, and that is random.
@@ -73,16 +72,20 @@ impl Store {
     pub async fn created_before(
         &self,
         network: &NetworkId,
-        key_hash: &str,
+        memory: &Idempotency,
     ) -> Result<Option<Created>, Error> {
         const OPERATION: &str = "looking up an idempotency key";
         let Some(item) = self
-            .get(&Key::idempotency(network, key_hash), OPERATION)
+            .get(&Key::idempotency(network, &memory.key_hash), OPERATION)
             .await?
         else {
             return Ok(None);
         };
         let item = Reader::new(&item, OPERATION);
+        // DynamoDB's TTL deletes up to days late.
+        if item.number("expires")? <= memory.now.seconds() {
+            return Ok(None);
+        }
         let endpoint = item.parsed("endpoint", EndpointId::parse)?;
         Ok(Some(Created::Before {
             endpoint,
@@ -151,22 +154,20 @@ impl Store {
         .await
     }
 
-    /// `false` when it was not there.
+    /// Deletes this version of an endpoint. `false` when someone else changed or deleted it first.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn delete_endpoint(
-        &self,
-        network: &NetworkId,
-        id: EndpointId,
-    ) -> Result<bool, Error> {
+    pub async fn delete_endpoint(&self, endpoint: &Endpoint) -> Result<bool, Error> {
         const OPERATION: &str = "deleting an endpoint";
-        let [pk, sk] = Key::endpoint(network, id).attributes();
+        let network = &endpoint.network;
+        let [pk, sk] = Key::endpoint(network, endpoint.id).attributes();
         let delete = Delete::builder()
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
-            .condition_expression("attribute_exists(pk)")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", n(endpoint.version))
             .build()
             .map_err(|_| Error::Item {
                 operation: OPERATION,
@@ -220,6 +221,34 @@ impl Store {
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
+    fn remember(
+        &self,
+        memory: &Idempotency,
+        endpoint: &Endpoint,
+        operation: &'static str,
+    ) -> Result<TransactWriteItem, Error> {
+        let key = Key::idempotency(&endpoint.network, &memory.key_hash).attributes();
+        let attributes = [
+            ("endpoint", s(endpoint.id.to_string())),
+            ("request", s(&memory.request_hash)),
+            ("expires", n(memory.until.seconds())),
+        ];
+        let item = attributes.into_iter().chain(key);
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(
+                item.map(|(name, value)| (name.to_owned(), value)).collect(),
+            ))
+            .condition_expression("attribute_not_exists(pk) OR expires <= :now")
+            .expression_attribute_values(":now", n(memory.now.seconds()))
+            .build();
+        let put = put.map_err(|_| Error::Item {
+            operation,
+            what: "item",
+        })?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
     fn raise_version(&self, network: &NetworkId) -> Result<TransactWriteItem, Error> {
         let [pk, sk] = Key::network(network).attributes();
         let update = Update::builder()
@@ -251,20 +280,6 @@ impl Store {
             .consistent_read(true);
         Ok(call.send().await.map_err(Error::call(operation))?.item)
     }
-}
-
-fn remember(memory: &Idempotency, endpoint: &Endpoint) -> Item {
-    let attributes = [
-        ("endpoint", s(endpoint.id.to_string())),
-        ("request", s(&memory.request_hash)),
-        ("expires", n(memory.until.seconds())),
-    ];
-    let key = Key::idempotency(&endpoint.network, &memory.key_hash).attributes();
-    attributes
-        .into_iter()
-        .chain(key)
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
 }
 
 fn write(endpoint: &Endpoint) -> Item {

@@ -8,8 +8,6 @@ pub enum Error {
     Call {
         operation: &'static str,
         request: String,
-        /// DynamoDB refused for load: the caller should slow down.
-        throttled: bool,
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -23,29 +21,13 @@ pub enum Error {
 impl Error {
     pub(crate) fn call<E>(operation: &'static str) -> impl Fn(SdkError<E>) -> Self
     where
-        E: std::error::Error
-            + Send
-            + Sync
-            + aws_sdk_dynamodb::error::ProvideErrorMetadata
-            + 'static,
+        E: std::error::Error + Send + Sync + 'static,
         SdkError<E>: aws_sdk_dynamodb::operation::RequestId,
     {
         move |error| {
-            let code = error
-                .as_service_error()
-                .and_then(|service| service.meta().code().map(str::to_owned));
-            let throttled = matches!(
-                code.as_deref(),
-                Some(
-                    "ThrottlingException"
-                        | "ProvisionedThroughputExceededException"
-                        | "RequestLimitExceeded"
-                )
-            );
             Self::Call {
                 operation,
                 request: error.request_id().unwrap_or("unknown").to_owned(),
-                throttled,
                 // The SDK's outer error only says "service error"; the inner one says which.
                 source: match error {
                     SdkError::ServiceError(context) => Box::new(context.into_err()),

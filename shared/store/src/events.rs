@@ -1,4 +1,5 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::event::Event;
 use domain::event_type::EventType;
@@ -176,16 +177,24 @@ impl Store {
 
     async fn count_duplicate(&self, event: &Event) -> Result<(), Error> {
         let [pk, sk] = Key::event(&event.network, &event.id).attributes();
-        self.client
+        let sent = self
+            .client
             .update_item()
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
             .update_expression("ADD duplicates :one")
+            // An event past its retention must not come back as a counter without an event.
+            .condition_expression("attribute_exists(pk)")
             .expression_attribute_values(":one", n(1))
             .send()
-            .await
-            .map_err(Error::call("counting a duplicate event"))?;
-        Ok(())
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(Error::call("counting a duplicate event")(error)),
+            },
+        }
     }
 }

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod api_keys;
+mod claims;
 mod deliveries;
 mod due;
 mod endpoints;
@@ -14,8 +15,9 @@ mod quarantine;
 mod transaction;
 
 pub use api_keys::api_key_item;
-pub use deliveries::{Claim, Delivery, Finished, Recorded};
-pub use due::{DUE_SHARDS, Due};
+pub use claims::{Claim, Claimant};
+pub use deliveries::{Delivery, Finished, Recorded};
+pub use due::{DUE_SHARDS, Due, DueCursor, DuePage};
 pub use endpoints::{Created, Idempotency};
 pub use error::Error;
 pub use events::{StoredEvent, Taken};

@@ -114,40 +114,6 @@ impl Store {
         }
         Ok(shard)
     }
-
-    /// How many deliveries of one endpoint are in `filter`, reading all of them.
-    ///
-    /// # Errors
-    /// When the table does not answer.
-    pub async fn count_deliveries(
-        &self,
-        network: &NetworkId,
-        endpoint: EndpointId,
-        filter: StateFilter,
-    ) -> Result<u64, Error> {
-        let mut count: u64 = 0;
-        for shard in 0..DELIVERY_SHARDS {
-            let mut call = self
-                .client
-                .query()
-                .table_name(&self.table)
-                .key_condition_expression("pk = :pk")
-                .expression_attribute_values(":pk", s(delivery_partition(network, endpoint, shard)))
-                .select(aws_sdk_dynamodb::types::Select::Count);
-            if let Some(word) = word(filter) {
-                call = call
-                    .filter_expression("#state = :state")
-                    .expression_attribute_names("#state", "state")
-                    .expression_attribute_values(":state", s(word));
-            }
-            let mut pages = call.into_paginator().send();
-            while let Some(page) = pages.next().await {
-                let page = page.map_err(Error::call("counting deliveries"))?;
-                count = count.saturating_add(u64::try_from(page.count()).unwrap_or(0));
-            }
-        }
-        Ok(count)
-    }
 }
 
 fn word(filter: StateFilter) -> Option<&'static str> {

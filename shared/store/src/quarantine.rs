@@ -38,9 +38,9 @@ impl Store {
             .item(sk.0, sk.1)
             .item("queue", s(&message.queue))
             .item("messageId", s(&message.message_id))
-            .item("reason", s(&message.reason))
+            .item("reason", s(cut(&message.reason, MAX_REASON)))
             .item("at", n(message.at.millis()))
-            .item("body", pack_text(truncated(&message.body)))
+            .item("body", pack_text(cut(&message.body, MAX_BODY)))
             .item("expires", expires(message.at))
             .send()
             .await
@@ -90,7 +90,12 @@ impl Store {
 
 /// An SQS message may hold 1 MiB, an item 400 KB. What we accept is at most 256 KiB, so only
 /// foreign noise is ever cut.
-fn truncated(body: &str) -> &str {
-    body.get(..body.floor_char_boundary(350 * 1024))
+const MAX_BODY: usize = 350 * 1024;
+
+/// A reason can quote the message.
+const MAX_REASON: usize = 1024;
+
+fn cut(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes))
         .unwrap_or_default()
 }

@@ -26,11 +26,11 @@ macro_rules! events {
 
 events! {
     /// An API call was answered.
-    Info RequestAnswered { operation: &'static str, status: u16, problem: Option<&'static str>, duration_ms: u64 }
+    Info RequestAnswered { operation: &'static str, request_id: String, status: u16, problem: Option<&'static str>, duration_ms: u64 }
         metrics { duration_ms: Milliseconds } by { operation };
 
     /// An API call failed for a reason of ours; the caller saw only `internal`.
-    Error RequestFailed { operation: &'static str, error: String };
+    Error RequestFailed { operation: &'static str, request_id: Option<String>, error: String };
 
     /// A key was refused.
     Info KeyRefused { reason: &'static str, key_id: Option<String>, keys_refused: u32 }
@@ -53,12 +53,23 @@ events! {
     /// The last attempt failed: a dead letter.
     Warn DeliveryDied { network: String, delivery_id: String, attempts: u32, reason: String };
 
+    /// A delivery was given up without its last attempt, e.g. because its endpoint was deleted.
+    Info DeliveryAbandoned { network: String, delivery_id: String, reason: String };
+
+    /// Messages of a delivery kept failing without an attempt, and it was made due again.
+    Error DeliveryRescued { network: String, delivery_id: String, attempt: u32, times: u32, rescued: u32 }
+        metrics { rescued: Count };
+
+    /// An event could not be fanned out for long, and was sent back to its queue.
+    Error EventResent { network: String, event_id: String, times: u32, resent: u32 }
+        metrics { resent: Count };
+
     /// An attempt was made and its result could not be written; it may be made again.
     Warn ResultLost { network: String, delivery_id: String, attempt: u32, results_lost: u32 }
         metrics { results_lost: Count };
 
     /// A message that can never succeed became a visible record.
-    Error MessageQuarantined { queue: &'static str, message_id: String, reason: String, quarantined: u32 }
+    Error MessageQuarantined { queue: &'static str, message_id: String, reason: &'static str, quarantined: u32 }
         metrics { quarantined: Count };
 
     /// One record of a batch failed and will be received again.
@@ -66,6 +77,9 @@ events! {
         metrics { records_failed: Count } by { queue };
 
     /// The sweep put due deliveries back on the queue.
-    Info SweepFinished { enqueued: u32, gone: u32, duration_ms: u64 }
+    Info SweepFinished { enqueued: u32, gone: u32, failed: u32, duration_ms: u64 }
         metrics { enqueued: Count };
+
+    /// The sweep could not read a part of the due index.
+    Error SweepFailed { error: String };
 }

@@ -14,7 +14,7 @@ use domain::time::Timestamp;
 use runtime::Random;
 use zeroize::Zeroizing;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Wanted};
 use crate::ring::Ring;
 
 /// How often a writer begins again after losing to another. Ten writers at once need ten rounds.
@@ -46,6 +46,8 @@ pub enum Error {
         endpoint: EndpointId,
         generation: u64,
     },
+    #[error("key ring {name} has no room for the change")]
+    Full { name: String },
     #[error("key ring {name} is being changed by too many writers at once")]
     Contended { name: String },
 }
@@ -73,15 +75,14 @@ impl Vault {
         now: Timestamp,
     ) -> Result<Vec<Secret>, Error> {
         let name = self.name(network, at.ring);
+        let wanted = Wanted {
+            endpoint,
+            generation: at.generation,
+        };
         // One reader at a time per miss: a batch that meets a cold ring makes one call, not ten.
         let found = self
             .cache
-            .find_or(
-                &name,
-                now,
-                |ring| ring.find(endpoint, at.generation),
-                || self.read(&name),
-            )
+            .find_or(&name, wanted, now, || self.read(&name))
             .await?;
         found.ok_or(Error::Missing {
             name,
@@ -128,9 +129,14 @@ impl Vault {
         at: SecretRef,
         endpoint: EndpointId,
     ) -> Result<(), Error> {
-        self.change(network, at.ring, |ring| ring.remove(endpoint))
-            .await
-            .map(|_| ())
+        let removed = self.change(network, at.ring, |ring| ring.remove(endpoint));
+        match removed.await? {
+            Changed::Done => Ok(()),
+            // Not silently: the secret is still there.
+            Changed::Full => Err(Error::Full {
+                name: self.name(network, at.ring),
+            }),
+        }
     }
 
     async fn change(

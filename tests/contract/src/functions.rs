@@ -85,16 +85,20 @@ fn no_switch_is_ever_set_in_the_template() {
 fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns() {
     let template = Template::load();
     let function = template.function("WebhookDispatch");
-    let deadline = attempt_deadline();
+    // The batch's latest start, the attempt, its record, and the message of its retry.
+    let call = seconds("shared/runtime/src/aws.rs", "CALL_TIMEOUT");
+    let attempt = "functions/webhook-dispatch/src/attempt.rs";
+    let longest = seconds(attempt, "LATEST_START") + seconds(attempt, "DEADLINE") + 2 * call;
     let visibility = template.properties("WebhookQueue")["VisibilityTimeout"]
         .as_u64()
         .unwrap();
-    // Signing and recording need a few seconds after the slowest receiver.
     assert!(
-        deadline + 5 <= function.timeout(),
-        "{deadline} s leave no room in {} s",
+        longest <= function.timeout(),
+        "{longest} s do not fit in {} s",
         function.timeout()
     );
+    // A second holder of the message may begin only when the first cannot run any more.
+    assert!(seconds(attempt, "CLAIM") >= function.timeout());
     assert!(function.timeout() < visibility);
 }
 
@@ -102,16 +106,21 @@ fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns(
 fn an_answer_fits_in_what_api_gateway_waits() {
     let template = Template::load();
     assert!(template.function("Authorizer").timeout() < 10);
+    // It makes one call.
+    assert!(
+        template.function("Authorizer").timeout()
+            > seconds("shared/runtime/src/aws.rs", "CALL_TIMEOUT")
+    );
     assert!(template.function("WebhooksApi").timeout() < 30);
     assert!(template.function("EventsApi").timeout() < 30);
 }
 
-/// Seconds of `const DEADLINE: Duration = Duration::from_secs(…)`.
-fn attempt_deadline() -> u64 {
-    let source = workspace::read("functions/webhook-dispatch/src/attempt.rs");
-    let declared = source.split_once("const DEADLINE: Duration = Duration::from_secs(");
+/// Seconds of `const NAME: Duration = Duration::from_secs(…)`.
+fn seconds(path: &str, name: &str) -> u64 {
+    let source = workspace::read(path);
+    let declared = source.split_once(&format!("const {name}: Duration = Duration::from_secs("));
     let seconds = declared.and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
-    seconds.unwrap_or_else(|| panic!("attempt.rs declares DEADLINE in seconds"))
+    seconds.unwrap_or_else(|| panic!("{path} declares {name} in seconds"))
 }
 
 /// Names of the variables read by a `settings.rs`, but not its switches.

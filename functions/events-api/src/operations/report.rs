@@ -4,7 +4,7 @@ use domain::event::{Checked, MAX_BYTES};
 use domain::field::FieldError;
 use domain::id::{EventId, NetworkId};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
-use queue::message::write_event;
+use queue::message::{MAX_MESSAGE, write_event};
 use queue::{Outgoing, SendError};
 use serde_json::value::RawValue;
 use telemetry::event::RequestFailed;
@@ -104,6 +104,7 @@ async fn report_many(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Re
 fn not_stored(deps: &Deps, error: &SendError) -> Problem {
     let event = RequestFailed {
         operation: "reportEvents",
+        request_id: None,
         error: error.to_string(),
     };
     let now = deps.platform.clock.now();
@@ -122,6 +123,10 @@ fn accept(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<(EventId, Out
         EventId::generate(deps.platform.clock.now(), deps.platform.random.bytes())
     });
     let body = write_event(network, &id, &checked);
+    // Escapes can make the message longer than the request.
+    if body.len() > MAX_MESSAGE {
+        return Err(Problem::PayloadTooLarge { limit: MAX_BYTES });
+    }
     Ok((
         id,
         Outgoing {

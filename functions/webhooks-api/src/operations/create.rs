@@ -52,10 +52,7 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         && let Some(Created::Before {
             endpoint,
             request_hash,
-        }) = deps
-            .store
-            .created_before(&network, &memory.key_hash)
-            .await?
+        }) = deps.store.created_before(&network, memory).await?
     {
         return again(deps, &network, endpoint, &request_hash, memory, now).await;
     }
@@ -97,6 +94,7 @@ fn memory(call: &Call, body: &[u8], now: Timestamp) -> Result<Option<Idempotency
     Ok(Some(Idempotency {
         key_hash: hash(key.as_bytes()),
         request_hash: hash(body),
+        now,
         until: now.after(REMEMBERED),
     }))
 }

@@ -87,12 +87,8 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
     // The endpoint first: from here on nothing is signed for it, even if the next line fails.
-    if !deps
-        .store
-        .delete_endpoint(&endpoint.network, endpoint.id)
-        .await?
-    {
-        return Err(NOT_FOUND.into());
+    if !deps.store.delete_endpoint(&endpoint).await? {
+        return Err(Problem::PreconditionFailed.into());
     }
     deps.vault
         .remove(&endpoint.network, endpoint.secret, endpoint.id)

@@ -173,15 +173,17 @@ async fn dispatch_beside_garbage(world: &World, outcome: &str) {
     dispatch.says(outcome).await;
 }
 
+/// Two dead letters of the events queue: a good event, which goes back, and one that cannot.
 async fn quarantine_an_event(world: &World, caller: &Value) {
-    world
-        .send(
-            "EventsDeadLetterQueue",
-            r#"{"networkId":"demo","event":"a.b","data":{}}"#,
-        )
-        .await;
+    for letter in [
+        r#"{"networkId":"demo","event":"a.b","data":{}}"#,
+        r#"{"networkId":"demo","no event":"at all"}"#,
+    ] {
+        world.send("EventsDeadLetterQueue", letter).await;
+    }
     let quarantine = world.start("Quarantine").await;
     let batch = world.batch("EventsDeadLetterQueue").await;
+    assert_eq!(batch["Records"].as_array().unwrap().len(), 2);
     let answer = world
         .within_permissions("Quarantine", quarantine.call(&batch))
         .await;
@@ -191,10 +193,17 @@ async fn quarantine_an_event(world: &World, caller: &Value) {
         "{}",
         quarantine.log()
     );
+    quarantine.says(r#""event":"EventResent""#).await;
+    quarantine.says(r#""event":"MessageQuarantined""#).await;
     let api = world.start("WebhooksApi").await;
     let listed = call(world, &api, caller, "GET", "quarantine", &Value::Null).await;
     assert_eq!(listed["statusCode"], 200, "{listed}\n{}", api.log());
-    assert!(listed["body"].as_str().unwrap().contains("a.b"), "{listed}");
+    let listed = listed["body"].as_str().unwrap();
+    assert!(listed.contains("at all"), "{listed}");
+    assert!(
+        !listed.contains("a.b"),
+        "a good event is no poison: {listed}"
+    );
 }
 
 /// The second endpoint's secret joins the first one's in the ring; both endpoints go.

@@ -231,11 +231,25 @@ async fn nothing_sensitive_reaches_the_log() {
             a.body["items"][0]["attempts"][0].is_object()
         })
         .await;
+    // Messages that cannot be read are quarantined whole, and quoted nowhere else.
+    let sqs = fanfare.system.aws().sqs();
+    let queue = fanfare.system.events_queue_url().unwrap();
+    for body in [
+        r#""someone@example.com""#,
+        r#"{"networkId":"demo","event":"a.b","data":{},"someone@example.com":1}"#,
+    ] {
+        let call = sqs.send_message().queue_url(queue).message_body(body);
+        call.send().await.unwrap();
+    }
+    fanfare
+        .until("/quarantine", |a| a.body["items"][0].is_object())
+        .await;
     let keys = [fanfare.admin(), fanfare.producer(), wrong];
     fanfare.system.stop().await;
     let lines = lines.lock().unwrap();
     assert!(
         lines.contains("AttemptFailed")
+            && lines.contains("MessageQuarantined")
             && lines.contains("KeyRefused")
             && lines.contains("BatchFannedOut"),
         "the log is there at all: {lines}"

@@ -141,3 +141,17 @@ async fn endpoints_created_at_the_same_time_all_keep_their_secrets() {
     );
     fanfare.system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_created_just_after_its_ring_was_read_is_delivered_to_at_once() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::accepting().await;
+    for count in 1..=5 {
+        let (_, secret) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+        fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+        let arrived = count * (count + 1) / 2;
+        let received = receiver.wait_for(arrived).await;
+        assert!(received.iter().any(|webhook| webhook.verifies(&secret)));
+    }
+    fanfare.system.stop().await;
+}

@@ -1,0 +1,127 @@
+//! One dead letter, and what is done with it.
+
+use domain::attempt::{Attempt, Outcome};
+use domain::delivery::State;
+use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
+use queue::{MAX_DELAY, Outgoing, Record};
+use store::{Finished, Quarantined};
+use telemetry::chain::chain;
+use telemetry::event::{DeliveryDied, DeliveryRescued, EventResent, MessageQuarantined};
+
+use crate::Deps;
+
+/// How often a delivery is made due again before it is given up. Each time is five receives over a
+/// quarter of an hour, so this is five hours of trouble.
+const MAX_RESCUES: u32 = 20;
+
+/// How often an event is sent back before it is quarantined: with the delay, two days of trouble.
+const MAX_RESENT: u32 = 100;
+
+/// Brings a dead letter back to life, or makes it visible.
+pub(crate) async fn set_right(deps: &Deps, record: &Record) -> Result<(), String> {
+    if let Ok(message) = DeliveryMessage::read(&record.body) {
+        return rescue(deps, &message).await.map_err(|error| chain(&error));
+    }
+    match read_event(&record.body, record.sent, &record.message_id) {
+        Ok(reported) if reported.resent < MAX_RESENT => resend(deps, &reported).await,
+        Ok(_) => keep(deps, record, "events").await,
+        Err(_) => keep(deps, record, "unknown").await,
+    }
+}
+
+/// SQS giving up is no reason for us to: the delivery is still owed.
+async fn rescue(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Error> {
+    let now = deps.platform.clock.now();
+    let (network, id) = (&message.network, message.delivery);
+    let rescued = deps.store.rescue(network, id, message.attempt, now).await?;
+    let Some(times) = rescued else {
+        // That attempt was made after all, and nothing is owed for it.
+        return Ok(());
+    };
+    let event = DeliveryRescued {
+        network: network.to_string(),
+        delivery_id: id.to_string(),
+        attempt: message.attempt,
+        times,
+        rescued: 1,
+    };
+    deps.platform.telemetry.emit(&event, now.millis());
+    if times > MAX_RESCUES {
+        give_up(deps, message).await?;
+    }
+    Ok(())
+}
+
+/// The attempt cannot be made, however often it is tried: a dead letter, visible as every other.
+async fn give_up(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Error> {
+    let now = deps.platform.clock.now();
+    let attempt = Attempt {
+        number: message.attempt,
+        at: now,
+        duration_ms: 0,
+        outcome: Outcome::Failed,
+        status: None,
+        reason: "could_not_be_attempted".to_owned(),
+        explanation: "Fanfare failed each time it tried to make this attempt; the operator's log has the reasons".to_owned(),
+        response: None,
+    };
+    let finished = Finished {
+        attempt: &attempt,
+        state: State::Dead,
+        due: None,
+    };
+    deps.store
+        .record(&message.network, message.delivery, finished)
+        .await?;
+    let event = DeliveryDied {
+        network: message.network.to_string(),
+        delivery_id: message.delivery.to_string(),
+        attempts: attempt.number,
+        reason: attempt.reason,
+    };
+    deps.platform.telemetry.emit(&event, now.millis());
+    Ok(())
+}
+
+/// A good event could not be fanned out: trouble of ours, which must not cost it.
+async fn resend(deps: &Deps, reported: &Reported) -> Result<(), String> {
+    let outgoing = Outgoing {
+        body: resend_event(reported),
+        group: reported.event.network.to_string(),
+        delay: MAX_DELAY,
+    };
+    for sent in deps.events.send(&[outgoing]).await {
+        sent.map_err(|error| error.to_string())?;
+    }
+    let event = EventResent {
+        network: reported.event.network.to_string(),
+        event_id: reported.event.id.to_string(),
+        times: reported.resent.saturating_add(1),
+        resent: 1,
+    };
+    let now = deps.platform.clock.now();
+    deps.platform.telemetry.emit(&event, now.millis());
+    Ok(())
+}
+
+async fn keep(deps: &Deps, record: &Record, queue: &'static str) -> Result<(), String> {
+    let kept = Quarantined {
+        network: owner(&record.body),
+        queue: queue.to_owned(),
+        message_id: record.message_id.clone(),
+        reason: "received as often as the queue allows, without success; the operator's log has the errors under this message id".to_owned(),
+        at: record.sent,
+        body: record.body.clone(),
+    };
+    let stored = deps.store.quarantine(&kept).await;
+    stored.map_err(|error| chain(&error))?;
+    let event = MessageQuarantined {
+        queue,
+        message_id: record.message_id.clone(),
+        reason: "received_too_often",
+        quarantined: 1,
+    };
+    let now = deps.platform.clock.now();
+    deps.platform.telemetry.emit(&event, now.millis());
+    Ok(())
+}

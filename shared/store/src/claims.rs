@@ -1,0 +1,87 @@
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use domain::id::{DeliveryId, NetworkId};
+use domain::time::Timestamp;
+
+use crate::item::{Reader, n, s};
+use crate::key::Key;
+use crate::{Error, Store};
+
+/// The right to make one attempt, asked for when another message for it may exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Claim {
+    Granted,
+    /// The attempt was made and recorded already, or the delivery is settled.
+    Settled,
+    /// Another holder may be making the attempt right now.
+    InProgress,
+}
+
+/// Who claims, and for how long.
+#[derive(Debug, Clone)]
+pub struct Claimant {
+    /// Random, so that a claim whose answer was lost is recognised when the SDK repeats it.
+    pub token: String,
+    pub now: Timestamp,
+    pub until: Timestamp,
+}
+
+impl Store {
+    /// Asks for the right to make attempt `number`.
+    ///
+    /// Not needed for correctness: [`record`](Self::record) fences. It only saves a duplicate call
+    /// when a message is received twice at the same time.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn claim(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        number: u32,
+        claimant: &Claimant,
+    ) -> Result<Claim, Error> {
+        const OPERATION: &str = "claiming an attempt";
+        let [pk, sk] = Key::delivery(network, id).attributes();
+        let before = number.saturating_sub(1);
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .update_expression("SET claimedUntil = :until, claimedBy = :token")
+            .condition_expression("attempts = :before AND #state = :pending AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":before", n(before))
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":now", n(claimant.now.millis()))
+            .expression_attribute_values(":until", n(claimant.until.millis()))
+            .expression_attribute_values(":token", s(&claimant.token))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let Err(error) = sent else {
+            return Ok(Claim::Granted);
+        };
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+            error.as_service_error()
+        else {
+            return Err(Error::call(OPERATION)(error));
+        };
+        // No record at all: its retention has passed, so nothing is owed any more.
+        let Some(item) = failed.item() else {
+            return Ok(Claim::Settled);
+        };
+        let item = Reader::new(item, OPERATION);
+        if item.text("state")? != "pending" || item.small("attempts")? != before {
+            return Ok(Claim::Settled);
+        }
+        let ours = item.maybe_text("claimedBy") == Some(claimant.token.as_str());
+        Ok(if ours {
+            Claim::Granted
+        } else {
+            Claim::InProgress
+        })
+    }
+}
