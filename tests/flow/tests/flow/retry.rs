@@ -235,3 +235,49 @@ async fn a_delivery_to_a_disabled_endpoint_waits_and_uses_up_no_try() {
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dead_letters_come_back_and_what_never_works_becomes_a_visible_death() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::start(|_, before| if before == 0 { 500 } else { 200 }).await;
+    let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    let sqs = fanfare.system.aws().sqs();
+    let dead_letters = |name: &str| format!("http://sqs.local/000000000000/{name}DeadLetterQueue");
+
+    // An event that could not be fanned out for long.
+    let event = json!({ "networkId": "demo", "id": "back", "event": "a.b", "data": {} });
+    let call = sqs.send_message().queue_url(dead_letters("Events"));
+    call.message_body(event.to_string()).send().await.unwrap();
+    let events = "EventsQueue";
+    for _ in 0..200 {
+        if fanfare.system.embedded().sqs().counts(events).delayed == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    advance(&fanfare, &clock, Duration::from_secs(901)).await;
+    receiver.wait_for(1).await;
+    let deliveries = format!("/webhooks/{endpoint}/deliveries");
+    let tried = |a: &crate::harness::Answer| a.body["items"][0]["attempts"][0].is_object();
+    let waiting = fanfare.until(&deliveries, tried).await;
+
+    // Its retry's message fails for ever: twenty times it is made due again, then it is dead.
+    let message = json!({
+        "networkId": "demo", "deliveryId": waiting.text("/items/0/id"), "eventId": "back",
+        "attempt": 2, "endpointVersion": 0
+    });
+    for _ in 0..21 {
+        let call = sqs.send_message().queue_url(dead_letters("Webhook"));
+        call.message_body(message.to_string()).send().await.unwrap();
+    }
+    let dead = fanfare
+        .until(&deliveries, |a| a.body["items"][0]["status"] == "dead")
+        .await;
+    assert_eq!(
+        dead.text("/items/0/attempts/1/reason"),
+        "could_not_be_attempted"
+    );
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 1);
+}
