@@ -12,6 +12,8 @@ use crate::template::TemplateError;
 pub enum StartError {
     #[error(transparent)]
     Template(#[from] TemplateError),
+    #[error("heed Ctrl-C: the system gives no signal handlers")]
+    Interrupts(#[source] io::Error),
     #[error(
         "listen on {address}: choose another address with {flag}, e.g. {flag} 127.0.0.1:0 for any free port"
     )]

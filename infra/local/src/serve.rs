@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use aws_local::Location;
 use serde::Serialize;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::ServeArgs;
 use crate::console::{self, Verbosity, say, tell};
@@ -36,6 +36,8 @@ async fn serve(args: ServeArgs) -> Result<(), StartError> {
     let preferred = SocketAddr::from((Ipv4Addr::LOCALHOST, AWS_PORT));
     let asked = args.aws_listen;
     let data = (!args.ephemeral).then(|| args.data.clone());
+    // Before anyone can know that we run: whoever reads that we do may end us at once.
+    let mut interrupts = Interrupts::heed().map_err(StartError::Interrupts)?;
     let system = System::start(options(args, preferred)).await?;
     if asked.is_none() && system.aws_endpoint() != Some(format!("http://{preferred}")) {
         tell(&format!(
@@ -53,11 +55,11 @@ async fn serve(args: ServeArgs) -> Result<(), StartError> {
     } else {
         say(&welcome(&system, data.as_deref()));
     }
-    interrupted().await;
+    interrupts.next().await;
     tell("Finishing what is under way; interrupt again to stop at once.");
     tokio::select! {
         () = system.stop() => {}
-        () = interrupted() => {}
+        () = interrupts.next() => {}
     }
     Ok(())
 }
@@ -87,15 +89,25 @@ fn options(args: ServeArgs, preferred: SocketAddr) -> Options {
     }
 }
 
-/// Ctrl-C or SIGTERM.
-async fn interrupted() {
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        drop(tokio::signal::ctrl_c().await);
-        return;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// Ctrl-C and SIGTERM, heeded from the moment this exists.
+struct Interrupts {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Interrupts {
+    fn heed() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 
