@@ -16,23 +16,31 @@ use crate::time::Timestamp;
 /// What a person or program is, in the words of the console.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
+    /// May do everything; its keys start with `ff_super_`.
     SuperAdmin,
+    /// May do everything; its keys start with `ff_admin_`.
     Admin,
+    /// May do everything; its keys start with `ff_user_`.
     Developer,
+    /// May only read; its keys start with `ff_user_` too.
     Viewer,
 }
 
 /// What a machine's key is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
+    /// Report events, and read what became of them.
     EventsWrite,
+    /// Register devices, and nothing else.
     DevicesWrite,
 }
 
 /// The right of a key: a role, or some scopes and nothing else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
+    /// Everything that the role may do.
     Role(Role),
+    /// Only what these scopes name; it neither reads configuration nor changes webhooks.
     Scopes(Vec<Scope>),
 }
 
@@ -58,6 +66,7 @@ macro_rules! words {
                 match self { $(Self::$variant => $word),+ }
             }
 
+            /// The exact reverse of `word`; `None` for any other text.
             #[must_use]
             pub fn parse(word: &str) -> Option<Self> {
                 match word { $($word => Some(Self::$variant),)+ _ => None }
@@ -97,6 +106,7 @@ impl Access {
         }
     }
 
+    /// Reads what [`to_text`](Self::to_text) writes; `None` for an unknown role or scope.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
@@ -114,9 +124,13 @@ impl Access {
 /// A key's stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
+    /// The only network the key is good for.
     pub network: NetworkId,
+    /// What the key may do there.
     pub access: Access,
+    /// Of the key's whole text, prefix and id included.
     pub hash: KeyHash,
+    /// The first instant at which the key is refused; `None` when it never expires.
     pub expires: Option<Timestamp>,
 }
 
@@ -125,11 +139,13 @@ pub struct Grant {
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
+    /// From a stored hash: the 32 bytes are taken as they are, not hashed.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
+    /// The 32 bytes of the digest, as they are stored.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 32] {
         &self.0
@@ -181,11 +197,13 @@ impl Key {
         &self.id
     }
 
+    /// The whole text, secret included: to show to its owner once, never to log.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
     }
 
+    /// Of the whole text, to be stored or compared in the text's place.
     #[must_use]
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(self.text.as_bytes()).into())

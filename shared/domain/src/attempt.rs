@@ -9,7 +9,9 @@ pub enum Seen {
     Status(u16),
     /// No usable answer; the word names the stage, e.g. `dns_failed`, `deadline_exceeded`.
     Failure {
+        /// A stable word, recorded as the reason of the attempt.
         word: &'static str,
+        /// What happened, in words a customer understands.
         explanation: &'static str,
     },
 }
@@ -17,6 +19,7 @@ pub enum Seen {
 /// What an attempt means for its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
+    /// The receiver answered 2xx.
     Succeeded,
     /// To be tried again while the schedule lasts.
     Failed,
@@ -27,8 +30,11 @@ pub enum Outcome {
 pub struct Attempt {
     /// From 1.
     pub number: u32,
+    /// When it began.
     pub at: Timestamp,
+    /// 0 when nothing was sent.
     pub duration_ms: u32,
+    /// `Failed` also when nothing could be sent.
     pub outcome: Outcome,
     /// HTTP status, when there was an answer.
     pub status: Option<u16>,

@@ -41,10 +41,14 @@ pub fn arrange(next: Timestamp, now: Timestamp) -> (Carrier, Timestamp) {
     }
 }
 
+/// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     /// Owed: waiting for its first or next attempt.
-    Pending { next_attempt: Option<Timestamp> },
+    Pending {
+        /// When it is planned for; `None` when no time is known.
+        next_attempt: Option<Timestamp>,
+    },
     /// The receiver answered 2xx.
     Delivered,
     /// Every attempt of the schedule failed: a dead letter.

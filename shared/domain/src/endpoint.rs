@@ -14,16 +14,25 @@ pub const MAX_DESCRIPTION: usize = 256;
 /// is judged again before every attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {
+    /// Given when it is created and never changed.
     pub id: EndpointId,
+    /// The network whose events it gets.
     pub network: NetworkId,
+    /// The whole URL, query included: for sending, not for logging.
     pub url: String,
+    /// The customer's own words, at most [`MAX_DESCRIPTION`] characters.
     pub description: Option<String>,
+    /// At most [`MAX_PATTERNS`]; one that matches is enough.
     pub event_types: Vec<Pattern>,
+    /// When false, new events are not delivered to it.
     pub enabled: bool,
+    /// Where its signing secret lies; the secret itself is not in the record.
     pub secret: SecretRef,
     /// Grows by one with every change; the `ETag` of the API.
     pub version: u64,
+    /// When it was first saved.
     pub created: Timestamp,
+    /// When it last changed; equals `created` until it first does.
     pub updated: Timestamp,
 }
 
@@ -31,7 +40,9 @@ pub struct Endpoint {
 /// generation of this endpoint's entry in it. A cached ring with an older generation is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretRef {
+    /// Which of the network's key rings, from 0.
     pub ring: u32,
+    /// Of this endpoint's entry in the ring, from 1.
     pub generation: u64,
 }
 

@@ -17,12 +17,17 @@ const DEFAULT_VERSION: &str = "1";
 /// An accepted event. `data` is the producer's JSON object, byte for byte.
 #[derive(Debug, Clone)]
 pub struct Event {
+    /// The producer's own, or one given on acceptance; receivers see it as `webhook-id`.
     pub id: EventId,
+    /// The network that it was reported for; only its endpoints can get it.
     pub network: NetworkId,
+    /// What endpoints choose by.
     pub event_type: EventType,
+    /// Always a JSON object, with the whitespace and key order of the producer.
     pub data: Box<RawValue>,
     /// When it happened, as the producer says; else when it was accepted.
     pub timestamp: Timestamp,
+    /// 1 to 32 visible ASCII characters; `1` when the producer named none.
     pub version: String,
     /// When Fanfare took responsibility for it.
     pub accepted: Timestamp,
@@ -31,20 +36,30 @@ pub struct Event {
 /// An event as it arrives, not yet checked.
 #[derive(Debug)]
 pub struct Draft<'a> {
+    /// `None` leaves the id to Fanfare.
     pub id: Option<&'a str>,
+    /// The event type's name, e.g. `message.didCreate`.
     pub event: &'a str,
+    /// Any JSON value; the check refuses all but objects.
     pub data: &'a RawValue,
+    /// RFC 3339; `None` stands for the time of acceptance.
     pub timestamp: Option<&'a str>,
+    /// 1 to 32 visible ASCII characters once checked; `None` stands for `1`.
     pub version: Option<&'a str>,
 }
 
 /// The parts of a draft that the producer decides, checked.
 #[derive(Debug, Clone)]
 pub struct Checked {
+    /// `None` when the producer leaves the id to Fanfare.
     pub id: Option<EventId>,
+    /// Follows [`EventType::RULE`].
     pub event_type: EventType,
+    /// A JSON object, byte for byte as it came.
     pub data: Box<RawValue>,
+    /// When it happened; `None` stands for the time of acceptance.
     pub timestamp: Option<Timestamp>,
+    /// 1 to 32 visible ASCII characters; `None` stands for `1`.
     pub version: Option<String>,
 }
 

@@ -7,14 +7,17 @@ use std::fmt;
 pub struct EventType(String);
 
 impl EventType {
+    /// What [`parse`](Self::parse) accepts, as the message of a field error.
     pub const RULE: &'static str = "must be 1 to 128 characters: segments of letters, digits, underscores or hyphens joined by full stops, e.g. message.didCreate";
 
+    /// `None` when the text breaks [`RULE`](Self::RULE).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         ((1..=128).contains(&text.len()) && text.split('.').all(is_segment))
             .then(|| Self(text.to_owned()))
     }
 
+    /// The name exactly as it was parsed, case included.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -30,16 +33,20 @@ impl fmt::Display for EventType {
 /// `*` (every type), `v3.post.*` (every type below `v3.post.`) or an exact name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
+    /// Every type: `*`.
     Any,
     /// Holds the prefix with its final full stop.
     Below(String),
+    /// This one name, compared with case.
     Exactly(EventType),
 }
 
 impl Pattern {
+    /// What [`parse`](Self::parse) accepts, as the message of a field error.
     pub const RULE: &'static str =
         "must be *, a name, or a name prefix followed by .*, e.g. v3.post.*";
 
+    /// `None` when the text breaks [`RULE`](Self::RULE).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         if text == "*" {
@@ -51,6 +58,7 @@ impl Pattern {
         }
     }
 
+    /// Whether it chooses `event_type`; `v3.post.*` does not choose `v3.post` itself.
     #[must_use]
     pub fn matches(&self, event_type: &EventType) -> bool {
         match self {

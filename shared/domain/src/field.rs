@@ -5,6 +5,7 @@ use std::fmt;
 /// One broken rule. `field` is a path such as `eventTypes[2]`, empty for the whole document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldError {
+    /// A path such as `eventTypes[2]`; empty for the whole document.
     pub field: String,
     /// A stable word for the rule, e.g. `required`, `format`, `too_long`.
     pub rule: &'static str,
@@ -13,6 +14,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
+    /// For `rule` and `message` see the fields; neither may quote the value.
     #[must_use]
     pub fn new(field: impl Into<String>, rule: &'static str, message: impl Into<String>) -> Self {
         Self {

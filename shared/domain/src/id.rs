@@ -12,9 +12,11 @@ use crate::time::Timestamp;
 pub struct NetworkId(String);
 
 impl NetworkId {
+    /// What [`parse`](Self::parse) accepts, as the message of a field error.
     pub const RULE: &'static str =
         "must be 1 to 64 lower-case letters, digits or hyphens, starting with a letter or digit";
 
+    /// `None` when the text breaks [`RULE`](Self::RULE).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let good = (1..=64).contains(&text.len())
@@ -25,6 +27,7 @@ impl NetworkId {
         good.then(|| Self(text.to_owned()))
     }
 
+    /// The id exactly as it was parsed.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -39,9 +42,11 @@ impl NetworkId {
 pub struct EventId(String);
 
 impl EventId {
+    /// What [`parse`](Self::parse) accepts, as the message of a field error.
     pub const RULE: &'static str =
         "must be 1 to 128 letters, digits, underscores, colons or hyphens";
 
+    /// `None` when the text breaks [`RULE`](Self::RULE).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let good = (1..=128).contains(&text.len())
@@ -66,6 +71,7 @@ impl EventId {
         Self::generate(accepted, random)
     }
 
+    /// The id exactly as receivers and producers see it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -77,21 +83,25 @@ impl EventId {
 pub struct EndpointId([u8; 16]);
 
 impl EndpointId {
+    /// A fresh id: `now` to the millisecond, then the 10 random bytes.
     #[must_use]
     pub fn generate(now: Timestamp, random: [u8; 10]) -> Self {
         Self(ulid(now, random))
     }
 
+    /// `None` unless the text is `ep_` and 26 characters of base32.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         base32::decode(text.strip_prefix("ep_")?).map(Self)
     }
 
+    /// From the 16 bytes of the ULID; any are an id.
     #[must_use]
     pub fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
+    /// The 16 bytes of the ULID: 6 of time, then 10 random.
     #[must_use]
     pub fn bytes(&self) -> &[u8; 16] {
         &self.0
@@ -107,6 +117,7 @@ impl EndpointId {
 pub struct DeliveryId([u8; 32]);
 
 impl DeliveryId {
+    /// The one delivery of `event`, accepted at `accepted`, to `endpoint`.
     #[must_use]
     pub fn of(endpoint: EndpointId, accepted: Timestamp, event: &EventId) -> Self {
         let mut bytes = [0_u8; 32];
@@ -118,6 +129,7 @@ impl DeliveryId {
         Self(bytes)
     }
 
+    /// `None` unless the text is `dlv_` and 52 characters of base32.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         base32::decode(text.strip_prefix("dlv_")?).map(Self)
@@ -134,6 +146,7 @@ impl DeliveryId {
         Some(Self(bytes))
     }
 
+    /// The endpoint it goes to, read from the first 16 bytes.
     #[must_use]
     pub fn endpoint(&self) -> EndpointId {
         let mut id = [0_u8; 16];

@@ -7,10 +7,13 @@ use crate::id::{DeliveryId, EndpointId};
 /// What one endpoint gets of one event. Endpoints that did not ask for the type are not listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Destination {
+    /// One that asked for the type of the event.
     pub endpoint: EndpointId,
+    /// Whether a delivery is owed to it.
     pub verdict: Verdict,
 }
 
+/// What becomes of an event at an endpoint that asked for its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// One delivery is owed.

@@ -12,15 +12,19 @@ pub struct Schedule(Vec<Duration>);
 /// Why a list of delays is no schedule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScheduleError {
+    /// More than [`Schedule::MAX_DELAYS`].
     #[error("must hold at most {} delays", Schedule::MAX_DELAYS)]
     TooMany,
+    /// A delay is under one second or over [`Schedule::MAX_TOTAL`].
     #[error("each delay must be between 1 second and {} seconds", Schedule::MAX_TOTAL.as_secs())]
     OutOfRange,
+    /// The delays together exceed [`Schedule::MAX_TOTAL`].
     #[error("must add up to at most {} seconds", Schedule::MAX_TOTAL.as_secs())]
     TooLong,
 }
 
 impl Schedule {
+    /// Most delays in one schedule, which makes 21 attempts.
     pub const MAX_DELAYS: usize = 20;
     /// 7.5 days: well inside the 14 days SQS may keep a message and the 30 days events are kept.
     pub const MAX_TOTAL: Duration = Duration::from_secs(648_000);

@@ -23,6 +23,7 @@ impl Timestamp {
         Self(millis.min(Self::MAX_MILLIS))
     }
 
+    /// Since the Unix epoch; at most the last instant of year 9999.
     #[must_use]
     pub fn millis(self) -> u64 {
         self.0
@@ -34,6 +35,7 @@ impl Timestamp {
         self.0 / 1000
     }
 
+    /// This much later, in whole milliseconds, held at the end of year 9999.
     #[must_use]
     pub fn after(self, delay: Duration) -> Self {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);

@@ -22,25 +22,36 @@ pub struct WebhookUrl {
 /// The rule a URL breaks. `Display` is for the customer who typed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookUrlError {
+    /// As typed, or once the parser has percent-encoded it.
     #[error("url is longer than {MAX_URL_BYTES} bytes")]
     TooLong,
+    /// No URL by the WHATWG standard, or its host is no well-formed domain name.
     #[error("not a url; expected something like https://example.com/webhooks")]
     Malformed,
+    /// Any other scheme; http passes only to loopback where the policy allows that.
     #[error("only https urls are allowed")]
     NotHttps,
+    /// A user name or a password stands before the host.
     #[error("user name and password in the url are not allowed")]
     UserInfo,
+    /// There is a `#`, even with nothing behind it.
     #[error("a fragment (#…) is never sent to the receiver and is not allowed")]
     Fragment,
+    /// Port 0 was given; nothing can listen there.
     #[error("port 0 is not allowed")]
     PortZero,
+    /// A query parameter has a name that secrets have.
     #[error(
         "query parameter looks like a secret ({looks_like}); use the signature headers or a custom header instead"
     )]
-    SecretInQuery { looks_like: &'static str },
+    SecretInQuery {
+        /// The known word that the name is or ends with, not the customer's text.
+        looks_like: &'static str,
+    },
     /// The host is an IP address the policy refuses.
     #[error(transparent)]
     Address(#[from] AddressRefusal),
+    /// A single label, or a name below `.local`, `.internal` or `.localhost`.
     #[error("host name must be a public domain name, such as hooks.example.com")]
     LocalName,
 }
@@ -108,6 +119,7 @@ impl WebhookUrl {
         self.url.port_or_known_default().unwrap_or(443)
     }
 
+    /// False only for http to loopback, where the policy allows that.
     #[must_use]
     pub fn is_tls(&self) -> bool {
         self.url.scheme() == "https"

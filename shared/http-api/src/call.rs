@@ -11,7 +11,9 @@ use crate::Problem;
 /// Who calls, as the authorizer found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
+    /// The only network that the key is good for.
     pub network: NetworkId,
+    /// What the key may do there.
     pub access: Access,
 }
 
@@ -40,6 +42,7 @@ impl Call {
             .map_or("", |(_, value)| value)
     }
 
+    /// The first value of a query parameter; `None` when there is none of this name.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<&str> {
         self.request.query_string_parameters.first(name)
@@ -72,6 +75,7 @@ impl Call {
         }
     }
 
+    /// The first value of a header, its name in any case; `None` when absent or not visible ASCII.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.get(name)?.to_str().ok()

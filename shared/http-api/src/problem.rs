@@ -9,26 +9,51 @@ use crate::Reply;
 /// What an API call can go wrong with, as far as its caller may know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
+    /// Why the body cannot be read as JSON, in words for the caller.
     MalformedJson(String),
+    /// The rules that parts of the request break.
     InvalidFields(Vec<FieldError>),
-    PayloadTooLarge { limit: usize },
+    /// The body is larger than the operation takes.
+    PayloadTooLarge {
+        /// In bytes.
+        limit: usize,
+    },
+    /// The authorizer named no valid caller.
     Unauthorized,
+    /// The key belongs to another network than the one in the path.
     WrongNetwork,
+    /// The role or scopes of the key do not cover the operation.
     NotPermitted,
+    /// No route has this path, whatever the method.
     UnknownPath,
-    NotFound { what: &'static str },
-    MethodNotAllowed { allowed: Vec<&'static str> },
+    /// The path is good, but the network holds no such thing.
+    NotFound {
+        /// Ends the sentence "this network has no such …", e.g. `endpoint`.
+        what: &'static str,
+    },
+    /// The path exists, but not with this method.
+    MethodNotAllowed {
+        /// The methods that the path takes, as the `allow` header lists them.
+        allowed: Vec<&'static str>,
+    },
+    /// `If-Match` names an old version, or another change came between.
     PreconditionFailed,
+    /// The `Idempotency-Key` already belongs to another request body.
     IdempotencyMismatch,
+    /// Nothing was accepted or changed, and a repeat is safe.
     Unavailable,
+    /// Fanfare's own fault; only the operator's log has the reason.
     Internal,
 }
 
 /// A row of the catalogue.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry {
+    /// Last segment of its page at `/v1/problems/…`, e.g. `invalid-fields`.
     pub id: &'static str,
+    /// The HTTP status of the answer.
     pub status: u16,
+    /// One line, the same every time it occurs.
     pub title: &'static str,
     /// Markdown for caller, operator and developer.
     pub page: &'static str,
@@ -68,7 +93,15 @@ pub struct ProblemBody {
     #[serde(rename = "type")]
     #[schema(example = "/v1/problems/invalid-fields")]
     pub kind: String,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become a description in the OpenAPI document"
+    )]
     pub title: &'static str,
+    #[expect(
+        missing_docs,
+        reason = "a doc comment here would become a description in the OpenAPI document"
+    )]
     pub status: u16,
     /// What went wrong this time and what to do.
     pub detail: String,
@@ -80,6 +113,10 @@ pub struct ProblemBody {
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ProblemField)]
+#[expect(
+    missing_docs,
+    reason = "a doc comment here would become a description in the OpenAPI document"
+)]
 pub struct ProblemFieldBody {
     /// Path of the field, e.g. `eventTypes[2]`.
     pub field: String,
@@ -89,6 +126,7 @@ pub struct ProblemFieldBody {
 }
 
 impl Problem {
+    /// Its row of the catalogue.
     #[must_use]
     pub fn entry(&self) -> &'static Entry {
         match self {
@@ -136,6 +174,7 @@ impl Problem {
         }
     }
 
+    /// The whole answer, with `allow` or `retry-after` where they apply.
     #[must_use]
     pub fn reply(&self) -> Reply {
         let mut reply = Reply::json(self.entry().status, &self.body())

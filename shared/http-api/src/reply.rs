@@ -12,6 +12,7 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// With `body` written as `application/json`.
     #[must_use]
     pub fn json<T: Serialize>(status: u16, body: &T) -> Self {
         // Our bodies are structs of texts and numbers; serialising them cannot fail.
@@ -19,6 +20,7 @@ impl Reply {
         Self::text(status, "application/json", text)
     }
 
+    /// With `body` as it is, under this content type.
     #[must_use]
     pub fn text(status: u16, content_type: &'static str, body: String) -> Self {
         Self {
@@ -29,6 +31,7 @@ impl Reply {
         .header("content-type", content_type)
     }
 
+    /// 204, without a body.
     #[must_use]
     pub fn no_content() -> Self {
         Self {
@@ -47,6 +50,7 @@ impl Reply {
         self
     }
 
+    /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
         self.status

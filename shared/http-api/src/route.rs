@@ -6,11 +6,13 @@ use crate::Problem;
 /// its paths; the OpenAPI document and the template are tested against it.
 #[derive(Debug, Clone, Copy)]
 pub struct Route<O: 'static> {
+    /// In upper case, e.g. `GET`.
     pub method: &'static str,
     /// As in OpenAPI, e.g. `/v1/networks/{network}/webhooks/{id}`.
     pub path: &'static str,
     /// Any one of these is enough; empty for operations open to everyone.
     pub needs: &'static [Permission],
+    /// What the function that runs operations is given to tell them apart.
     pub operation: O,
     /// The OpenAPI `operationId`.
     pub name: &'static str,

@@ -13,6 +13,7 @@ macro_rules! events {
     )*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, Serialize)]
+        #[expect(missing_docs, reason = "field names are the log's names; the event's doc says what it is")]
         pub struct $name { $(pub $field: $type),* }
 
         impl Event for $name {

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 pub mod chain;
 pub mod event;
@@ -17,6 +18,7 @@ const NAMESPACE: &str = "Fanfare";
 pub trait Event: Serialize {
     /// Past tense, e.g. `BatchDispatched`.
     const NAME: &'static str;
+    /// The same for every event of the type.
     const LEVEL: Level;
     /// Fields (by their serialised names) that are metrics, with unit.
     const METRICS: &'static [(&'static str, Unit)] = &[];
@@ -27,14 +29,20 @@ pub trait Event: Serialize {
 /// `Error` means that a person should look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
+    /// The normal course of things, failures of others included.
     Info,
+    /// Something was lost or will be repeated, and nobody need act at once.
     Warn,
+    /// A person should look.
     Error,
 }
 
+/// What a metric counts in, in the words of CloudWatch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
+    /// A number of things.
     Count,
+    /// A duration in thousandths of a second.
     Milliseconds,
 }
 
