@@ -51,6 +51,7 @@ impl Client {
         Self::builder(policy).limits(limits).build()
     }
 
+    /// Begins with what [`new`](Self::new) uses and [`Limits::default`].
     #[must_use]
     pub fn builder(policy: AddressPolicy) -> Builder {
         Builder {
@@ -134,11 +135,13 @@ impl Client {
 }
 
 impl Builder {
+    /// How much of an answer is read; [`Limits::default`] unless given.
     #[must_use]
     pub fn limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
+    /// Asked instead of the system's; what it answers is judged all the same.
     #[must_use]
     pub fn resolver(self, resolver: Resolver) -> Self {
         Self { resolver, ..self }
@@ -163,6 +166,7 @@ impl Builder {
         }
     }
 
+    /// Makes the client, with no connection opened yet.
     #[must_use]
     pub fn build(self) -> Client {
         // Bounds what hyper buffers, to a read more or less; `header_bytes` keeps the exact limit.

@@ -10,6 +10,7 @@ use crate::connector::ConnectError;
 /// An attempt that brought no complete answer.
 #[derive(Debug)]
 pub struct Failure {
+    /// Tells by [`FailureKind::sent`] whether another try may deliver twice.
     pub kind: FailureKind,
     /// As far as the attempt came. Boxed, so that results carrying a failure stay small.
     pub connection: Box<Connection>,
@@ -23,17 +24,23 @@ pub struct Failure {
 pub enum FailureKind {
     /// At least one of the receiver's addresses is not allowed.
     AddressRefused(AddressRefusal),
+    /// The host name could not be resolved, or has no addresses.
     DnsFailed,
     /// No address accepted a connection, or it closed before the request was written.
     ConnectFailed,
+    /// The TCP connection opened, but the handshake failed.
     TlsFailed {
+        /// What the handshake failed on.
         reason: TlsFault,
     },
+    /// The request's deadline passed before the answer was complete.
     DeadlineExceeded {
+        /// How far the attempt had come by then.
         stage: Stage,
     },
     /// The connection broke after the request had begun to be sent.
     ConnectionLost,
+    /// The receiver answered with something the client does not accept.
     InvalidResponse(ResponseFault),
     /// The URL is one HTTP cannot carry.
     InvalidUrl,
@@ -42,20 +49,28 @@ pub enum FailureKind {
 /// The stages of an attempt, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// Resolving the host name and judging its addresses.
     Dns,
+    /// Opening the TCP connection, over all addresses tried.
     Connect,
+    /// The TLS handshake.
     Tls,
     /// Sending the request and waiting for the answer's headers.
     Headers,
+    /// Reading the answer's body, up to `Limits::body`.
     Body,
 }
 
 /// Why a handshake failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsFault {
+    /// No known authority signed the certificate, or an intermediate one is missing.
     UnknownIssuer,
+    /// The certificate is for another host name.
     WrongName,
+    /// The certificate's validity has ended.
     Expired,
+    /// The certificate's validity has not begun.
     NotYetValid,
     /// The certificate is unacceptable in another way.
     BadCertificate,
@@ -65,6 +80,7 @@ pub enum TlsFault {
     Incompatible,
     /// What answered does not speak TLS.
     NotTls,
+    /// The connection broke during the handshake.
     ConnectionLost,
 }
 
@@ -73,10 +89,12 @@ pub enum TlsFault {
 pub enum ResponseFault {
     /// More bytes or lines of headers than the limits allow.
     HeadersTooLarge,
+    /// Not valid HTTP.
     Malformed,
 }
 
 impl Failure {
+    /// A failure without a status and without a source.
     #[must_use]
     pub fn new(kind: FailureKind, connection: Connection) -> Self {
         Self {

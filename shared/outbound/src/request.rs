@@ -12,9 +12,11 @@ use http_body_util::Full;
 /// One POST.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// Its host's addresses are judged whenever a connection is opened.
     pub url: WebhookUrl,
     /// See the crate's documentation for the few that are not sent as given.
     pub headers: HeaderMap,
+    /// Sent as given, never compressed.
     pub body: Bytes,
     /// Wall-clock time from the call to the last byte read.
     pub deadline: Duration,

@@ -38,6 +38,7 @@ struct Resent {
 /// An event read from its queue.
 #[derive(Debug)]
 pub struct Reported {
+    /// Checked, and with an id, also when its producer gave none.
     pub event: Event,
     /// The message that first carried it.
     pub message_id: String,
@@ -51,8 +52,10 @@ pub const MAX_MESSAGE: usize = MAX_BYTES + 2048;
 /// Why a queue message can never be worked on.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
+    /// Not JSON of the shape that this queue carries.
     #[error("not the JSON of this queue: {0}")]
     Json(#[source] serde_json::Error),
+    /// The rules that its fields break, at least one.
     #[error("{}", list(.0))]
     Fields(Vec<FieldError>),
 }
@@ -186,8 +189,11 @@ fn write<T: Serialize>(wire: &T) -> String {
 /// A message of the webhook queue: make attempt `attempt` of delivery `delivery`.
 #[derive(Debug, Clone)]
 pub struct DeliveryMessage {
+    /// The network whose endpoint it goes to.
     pub network: NetworkId,
+    /// Names the endpoint too.
     pub delivery: DeliveryId,
+    /// What is delivered; also where its body is read when it does not ride.
     pub event: EventId,
     /// From 1.
     pub attempt: u32,
@@ -202,9 +208,13 @@ pub struct DeliveryMessage {
 /// What of an event a receiver is told.
 #[derive(Debug, Clone)]
 pub struct EventBody {
+    /// What endpoints choose by.
     pub event_type: domain::event_type::EventType,
+    /// When it happened, as the producer says; else when it was accepted.
     pub timestamp: Timestamp,
+    /// 1 to 32 visible ASCII characters.
     pub version: String,
+    /// A JSON object, with the whitespace and key order of the producer.
     pub data: Box<RawValue>,
 }
 
@@ -248,6 +258,7 @@ impl EventBody {
 }
 
 impl DeliveryMessage {
+    /// The message's JSON, as [`read`](Self::read) takes it.
     #[must_use]
     pub fn write(&self) -> String {
         let wire = DeliveryWire {

@@ -10,6 +10,7 @@ use futures::future::join_all;
 /// One received message.
 #[derive(Debug, Clone)]
 pub struct Record {
+    /// Given by SQS; empty when it sent none.
     pub message_id: String,
     /// Empty when SQS sent none.
     pub body: String,

@@ -21,6 +21,7 @@ const IN_FLIGHT: usize = 8;
 /// A message to send.
 #[derive(Debug, Clone)]
 pub struct Outgoing {
+    /// The message's text, as [`message`](crate::message) writes it.
     pub body: String,
     /// Fair-queue group: no group's backlog delays another's messages.
     pub group: String,
@@ -41,6 +42,7 @@ pub struct Queue {
 pub struct SendError(String);
 
 impl Queue {
+    /// `url` is the queue's URL at SQS; makes no call yet.
     #[must_use]
     pub fn new(client: Client, url: impl Into<String>) -> Self {
         Self {

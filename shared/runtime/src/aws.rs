@@ -91,16 +91,19 @@ impl Aws {
         }
     }
 
+    /// A DynamoDB client that waits at most 2 s for a try and 5 s for a call.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         config!(aws_sdk_dynamodb, self, self.endpoints.dynamodb)
     }
 
+    /// An SQS client that waits at most 2 s for a try and 5 s for a call.
     #[must_use]
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         config!(aws_sdk_sqs, self, self.endpoints.sqs)
     }
 
+    /// A Secrets Manager client that waits at most 2 s for a try and 5 s for a call.
     #[must_use]
     pub fn secretsmanager(&self) -> aws_sdk_secretsmanager::Client {
         config!(aws_sdk_secretsmanager, self, self.endpoints.secretsmanager)

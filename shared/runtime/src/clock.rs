@@ -9,6 +9,7 @@ use domain::time::Timestamp;
 pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
 
 impl Clock {
+    /// The operating system's clock; it can be set back, so time may repeat.
     #[must_use]
     pub fn system() -> Self {
         Self::from_fn(|| {
@@ -20,11 +21,13 @@ impl Clock {
         })
     }
 
+    /// A clock that asks `now` each time it is read.
     #[must_use]
     pub fn from_fn(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }
 
+    /// The current time, to the millisecond.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         (self.0)()

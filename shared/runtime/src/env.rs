@@ -6,6 +6,7 @@ use std::sync::Arc;
 pub struct Env(Arc<BTreeMap<String, String>>);
 
 impl Env {
+    /// The process's own; a variable that is not UTF-8 is left out.
     #[must_use]
     pub fn from_process() -> Self {
         std::env::vars_os()

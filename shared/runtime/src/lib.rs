@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod aws;
 mod clock;
@@ -17,10 +18,15 @@ use telemetry::Telemetry;
 /// Everything outside a function. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Platform {
+    /// The variables, read once at the start.
     pub env: Env,
+    /// What every AWS client is built from.
     pub aws: Aws,
+    /// The only source of the current time.
     pub clock: Clock,
+    /// The only source of randomness.
     pub random: Random,
+    /// Where lines go: standard output, in a real process.
     pub telemetry: Telemetry,
 }
 

@@ -22,11 +22,13 @@ impl Random {
         })
     }
 
+    /// Randomness from `fill`, which must write the whole slice it is given.
     #[must_use]
     pub fn from_fn(fill: impl Fn(&mut [u8]) + Send + Sync + 'static) -> Self {
         Self(Arc::new(fill))
     }
 
+    /// `N` bytes, drawn anew at each call.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];

@@ -10,6 +10,7 @@ use crate::{Error, Store};
 /// The right to make one attempt, asked for when another message for it may exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
+    /// The caller holds the claim, until [`Claimant::until`].
     Granted,
     /// The attempt was made and recorded already, or the delivery is settled.
     Settled,
@@ -22,7 +23,9 @@ pub enum Claim {
 pub struct Claimant {
     /// Random, so that a claim whose answer was lost is recognised when the SDK repeats it.
     pub token: String,
+    /// An earlier claim that ends at this moment or before it has lapsed.
     pub now: Timestamp,
+    /// When the claim asked for lapses by itself.
     pub until: Timestamp,
 }
 

@@ -16,16 +16,24 @@ use crate::{Error, Store};
 /// A delivery as recorded, attempts oldest first.
 #[derive(Debug, Clone)]
 pub struct Delivery {
+    /// The network whose endpoint it goes to.
     pub network: NetworkId,
+    /// Names the endpoint too, and the record's key is read off it.
     pub id: DeliveryId,
+    /// What is delivered; its body is recorded with the event.
     pub event: EventId,
+    /// Copied from the event, so that listing deliveries reads no events.
     pub event_type: EventType,
+    /// As of the last attempt recorded.
     pub state: State,
+    /// Oldest first; empty before the first.
     pub attempts: Vec<Attempt>,
 }
 
+/// Whether an attempt's result was recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
+    /// Recorded by this call.
     Now,
     /// Another attempt with this number was recorded first.
     Stale,
@@ -34,7 +42,9 @@ pub enum Recorded {
 /// A finished attempt and what it makes of its delivery.
 #[derive(Debug, Clone, Copy)]
 pub struct Finished<'a> {
+    /// Recorded only when its number is one more than that of the last recorded.
     pub attempt: &'a Attempt,
+    /// What the delivery becomes by it.
     pub state: State,
     /// When the sweep must act if nobody else has; for pending deliveries only.
     pub due: Option<Timestamp>,

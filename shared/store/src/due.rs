@@ -15,8 +15,11 @@ pub const DUE_SHARDS: u8 = 4;
 /// A delivery the sweep must act on.
 #[derive(Debug, Clone)]
 pub struct Due {
+    /// The network whose endpoint is owed.
     pub network: NetworkId,
+    /// Names the endpoint too.
     pub id: DeliveryId,
+    /// What is to be delivered.
     pub event: EventId,
     /// Attempts recorded so far.
     pub attempts: u32,
@@ -29,7 +32,9 @@ pub struct Due {
 /// A page of the due index. A record that cannot be read is an error of its own.
 #[derive(Debug)]
 pub struct DuePage {
+    /// Earliest first; empty when nothing is due.
     pub due: Vec<Result<Due, Error>>,
+    /// `None` on the last page.
     pub next: Option<DueCursor>,
 }
 

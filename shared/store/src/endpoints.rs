@@ -18,17 +18,22 @@ pub struct Idempotency {
     pub key_hash: String,
     /// Hash of the request, to tell a retry from a different request under the same key.
     pub request_hash: String,
+    /// A memory that ends at this moment or before it counts as gone.
     pub now: Timestamp,
     /// When this memory ends.
     pub until: Timestamp,
 }
 
+/// Whether a create request made its endpoint, or one before it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
+    /// Made by this call.
     Now,
     /// The same `Idempotency-Key` made this endpoint before, for a request with this hash.
     Before {
+        /// The one made then.
         endpoint: EndpointId,
+        /// Hash of the request that made it; another than the caller's means another request.
         request_hash: String,
     },
 }

@@ -4,16 +4,23 @@ use aws_sdk_dynamodb::operation::RequestId as _;
 /// A question or change that the table did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// The call failed, after the SDK's own tries; a change may or may not have been made.
     #[error("{operation} was not answered by the table (request {request})")]
     Call {
+        /// What was being done, e.g. `claiming an attempt`.
         operation: &'static str,
+        /// The AWS request id; `unknown` when there is none.
         request: String,
+        /// The service's own error when it answered, else the SDK's.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The table answered with a record that this version cannot read, or without one it must hold.
     #[error("{operation} met an item it cannot read: {what} is missing or malformed")]
     Item {
+        /// What was being done, e.g. `reading a delivery`.
         operation: &'static str,
+        /// The attribute at fault, `item` for the whole record, or `a free id`.
         what: &'static str,
     },
 }

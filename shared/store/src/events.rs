@@ -27,9 +27,12 @@ pub enum Taken {
     Duplicate,
 }
 
+/// An event as recorded, with its plan.
 #[derive(Debug, Clone)]
 pub struct StoredEvent {
+    /// Whole, also when its body has an item of its own.
     pub event: Event,
+    /// Decided when the event was stored; never changed by endpoints made later.
     pub plan: Vec<Destination>,
     /// How many other messages with the same id were dropped.
     pub duplicates: u64,

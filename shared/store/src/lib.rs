@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod api_keys;
 mod claims;
@@ -40,6 +41,7 @@ pub struct Store {
 }
 
 impl Store {
+    /// Asks the table named `table` through `client`; makes no call yet.
     #[must_use]
     pub fn new(client: Client, table: impl Into<String>) -> Self {
         Self {

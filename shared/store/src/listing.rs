@@ -15,15 +15,20 @@ const MAX_PAGES: usize = 10;
 /// Which deliveries to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StateFilter {
+    /// Every state.
     Any,
+    /// Owed: waiting for the first or next attempt.
     Pending,
+    /// The receiver answered 2xx.
     Delivered,
+    /// Dead letters: every attempt failed.
     Dead,
 }
 
 /// Newest first.
 #[derive(Debug, Clone)]
 pub struct DeliveryPage {
+    /// At most the limit asked for; can be fewer, even none, with more pages to come.
     pub deliveries: Vec<Delivery>,
     /// Where the next page starts; `None` when there is none.
     pub next: Option<DeliveryId>,

@@ -13,9 +13,13 @@ pub struct Quarantined {
     pub network: Option<NetworkId>,
     /// The queue it came from: `events` or `webhooks`.
     pub queue: String,
+    /// Given by SQS.
     pub message_id: String,
+    /// Why it could not be worked on, for its owner; cut to 1 KiB when kept.
     pub reason: String,
+    /// When SQS took the message; records are ordered by it.
     pub at: Timestamp,
+    /// The message's text as received; cut to 350 KiB when kept.
     pub body: String,
 }
 

@@ -1,4 +1,5 @@
 #![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
 
 mod cache;
 mod ring;
@@ -29,30 +30,52 @@ pub struct Vault {
     cache: Cache,
 }
 
+/// Why secrets could not be read or changed. Never holds a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Secrets Manager refused the call or did not answer in time.
     #[error("{operation} key ring {name} was not answered by Secrets Manager")]
     Call {
+        /// `creating`, `staging`, `publishing` or `reading`.
         operation: &'static str,
+        /// The key ring's name in Secrets Manager.
         name: String,
+        /// The service's own error when it answered, else a few words; never the request.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The secret's text is not a key ring's JSON.
     #[error("key ring {name} holds something that is not a key ring")]
-    Unreadable { name: String },
+    Unreadable {
+        /// The key ring's name in Secrets Manager.
+        name: String,
+    },
+    /// No such key ring, or no entry for the endpoint in it that is new enough.
     #[error("key ring {name} has no secret of generation {generation} for {endpoint}")]
     Missing {
+        /// The key ring's name in Secrets Manager.
         name: String,
+        /// Whose secrets were asked for.
         endpoint: EndpointId,
+        /// The oldest generation that would have done, from 1.
         generation: u64,
     },
+    /// The change would pass 64 KiB, or Secrets Manager takes no further version for now.
     #[error("key ring {name} has no room for the change")]
-    Full { name: String },
+    Full {
+        /// The key ring's name in Secrets Manager.
+        name: String,
+    },
+    /// The change lost to another writer 40 times in a row.
     #[error("key ring {name} is being changed by too many writers at once")]
-    Contended { name: String },
+    Contended {
+        /// The key ring's name in Secrets Manager.
+        name: String,
+    },
 }
 
 impl Vault {
+    /// A vault with an empty cache; every key ring's name begins with `prefix`.
     #[must_use]
     pub fn new(client: Client, prefix: impl Into<String>, random: Random) -> Self {
         Self {
