@@ -45,14 +45,9 @@ impl Store {
         claimant: &Claimant,
     ) -> Result<Claim, Error> {
         const OPERATION: &str = "claiming an attempt";
-        let [pk, sk] = Key::delivery(network, id).attributes();
         let before = number.saturating_sub(1);
         let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
+            .update(&Key::delivery(network, id))
             .update_expression("SET claimedUntil = :until, claimedBy = :token")
             .condition_expression("attempts = :before AND #state = :pending AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)")
             .expression_attribute_names("#state", "state")

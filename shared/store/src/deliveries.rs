@@ -103,13 +103,8 @@ impl Store {
         id: DeliveryId,
         finished: Finished<'_>,
     ) -> Result<Recorded, Error> {
-        let [pk, sk] = Key::delivery(network, id).attributes();
         let mut call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
+            .update(&Key::delivery(network, id))
             // The fence: attempt n is recorded only on top of n - 1, so of two copies of one
             // attempt the second changes nothing.
             .condition_expression("attempts = :before AND #state = :pending")

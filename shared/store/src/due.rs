@@ -86,13 +86,8 @@ impl Store {
     /// # Errors
     /// When the table does not answer.
     pub async fn put_off(&self, seen: &Due, due: Timestamp) -> Result<bool, Error> {
-        let [pk, sk] = Key::delivery(&seen.network, seen.id).attributes();
         let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
+            .update(&Key::delivery(&seen.network, seen.id))
             .update_expression("SET dueAt = :due")
             .condition_expression("dueAt = :seen")
             .expression_attribute_values(":due", n(due.millis()))
@@ -119,13 +114,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<u32>, Error> {
         const OPERATION: &str = "rescuing a delivery";
-        let [pk, sk] = Key::delivery(network, id).attributes();
         let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
+            .update(&Key::delivery(network, id))
             .update_expression(
                 "SET dueAt = if_not_exists(nextAt, :now), nextAt = if_not_exists(nextAt, :now), dueShard = :shard ADD rescues :one",
             )
@@ -160,13 +150,8 @@ impl Store {
         number: u32,
         next: Timestamp,
     ) -> Result<bool, Error> {
-        let [pk, sk] = Key::delivery(network, id).attributes();
         let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
+            .update(&Key::delivery(network, id))
             .update_expression(
                 "SET nextAt = :next, dueAt = :next, dueShard = :shard REMOVE claimedUntil, claimedBy",
             )

@@ -179,13 +179,8 @@ impl Store {
     }
 
     async fn count_duplicate(&self, event: &Event) -> Result<(), Error> {
-        let [pk, sk] = Key::event(&event.network, &event.id).attributes();
         let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
+            .update(&Key::event(&event.network, &event.id))
             .update_expression("ADD duplicates :one")
             // An event past its retention must not come back as a counter without an event.
             .condition_expression("attribute_exists(pk)")

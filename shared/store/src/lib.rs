@@ -28,6 +28,7 @@ pub use quarantine::Quarantined;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 /// How long events, deliveries and quarantine records are kept.
 /// Source: the longest of the field's public retention periods (Stripe, Hook0): 30 days.
@@ -48,5 +49,15 @@ impl Store {
             client,
             table: table.into(),
         }
+    }
+
+    /// An update of the item at `key`, to be given its expressions.
+    fn update(&self, key: &key::Key) -> UpdateItemFluentBuilder {
+        let [pk, sk] = key.attributes();
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
     }
 }
