@@ -11,6 +11,7 @@ pub mod envelope;
 pub mod event;
 pub mod event_type;
 pub mod field;
+pub mod filter;
 pub mod id;
 pub mod matching;
 pub mod retry;

@@ -1,0 +1,456 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+/// The body of a webhook whose data is this.
+fn body(data: &Value) -> Value {
+    json!({
+        "event": "message.didCreate", "id": "evt_1", "networkId": "demo",
+        "timestamp": "2026-01-31T12:00:00.000Z", "version": "1", "data": data,
+    })
+}
+
+fn filter(data: &Value) -> Filter {
+    Filter::parse(&json!({ "data": data }).to_string()).unwrap()
+}
+
+/// What the operators do, after the examples of the EventBridge documentation.
+#[test]
+fn conditions_hold_for_what_the_documentation_of_event_patterns_says() {
+    for (on, value, expected) in [
+        // Plain values.
+        (json!(["Alice"]), json!("Alice"), true),
+        (json!(["Alice"]), json!("alice"), false),
+        (json!([""]), json!(""), true),
+        (json!([null]), json!(null), true),
+        (json!([null]), json!(""), false),
+        (json!([100]), json!(100), true),
+        (json!([100]), json!("100"), false),
+        (json!([100]), json!(1e2), true),
+        (json!([true]), json!(true), true),
+        (json!(["Bob", "Alice"]), json!("Alice"), true),
+        // Texts.
+        (json!([{"prefix": "us-"}]), json!("us-east-1"), true),
+        (json!([{"prefix": "us-"}]), json!("eu-us-1"), false),
+        (json!([{"prefix": "1"}]), json!(1), false),
+        (
+            json!([{"prefix": {"equals-ignore-case": "EventB"}}]),
+            json!("eventbridge"),
+            true,
+        ),
+        (json!([{"suffix": ".png"}]), json!("a.png"), true),
+        (json!([{"suffix": ".png"}]), json!("a.PNG"), false),
+        (
+            json!([{"suffix": {"equals-ignore-case": ".png"}}]),
+            json!("a.PNG"),
+            true,
+        ),
+        (
+            json!([{"equals-ignore-case": "alice"}]),
+            json!("ALICE"),
+            true,
+        ),
+        (
+            json!([{"equals-ignore-case": "alice"}]),
+            json!("ALICES"),
+            false,
+        ),
+        (json!([{"wildcard": "dir/*.png"}]), json!("dir/a.png"), true),
+        (
+            json!([{"wildcard": "dir/*.png"}]),
+            json!("dir/a.jpg"),
+            false,
+        ),
+        // Anything but.
+        (
+            json!([{"anything-but": "initializing"}]),
+            json!("running"),
+            true,
+        ),
+        (
+            json!([{"anything-but": "initializing"}]),
+            json!("initializing"),
+            false,
+        ),
+        (json!([{"anything-but": "initializing"}]), json!(null), true),
+        (json!([{"anything-but": 123}]), json!(123.0), false),
+        (
+            json!([{"anything-but": ["stopped", "overloaded"]}]),
+            json!("stopped"),
+            false,
+        ),
+        (
+            json!([{"anything-but": ["stopped", "overloaded"]}]),
+            json!("running"),
+            true,
+        ),
+        (json!([{"anything-but": [100, 200, 300]}]), json!(400), true),
+        (
+            json!([{"anything-but": {"prefix": "us-"}}]),
+            json!("us-west-2"),
+            false,
+        ),
+        (
+            json!([{"anything-but": {"prefix": "us-"}}]),
+            json!("eu-west-1"),
+            true,
+        ),
+        (
+            json!([{"anything-but": {"suffix": [".png", ".gif"]}}]),
+            json!("a.gif"),
+            false,
+        ),
+        (
+            json!([{"anything-but": {"equals-ignore-case": "initializing"}}]),
+            json!("INITIALIZING"),
+            false,
+        ),
+        (
+            json!([{"anything-but": {"wildcard": "*/lib/*"}}]),
+            json!("/usr/lib/x"),
+            false,
+        ),
+        (
+            json!([{"anything-but": {"wildcard": "*/lib/*"}}]),
+            json!("/usr/bin/x"),
+            true,
+        ),
+        // Numbers.
+        (json!([{"numeric": [">", 0, "<=", 5]}]), json!(5), true),
+        (json!([{"numeric": [">", 0, "<=", 5]}]), json!(0), false),
+        (json!([{"numeric": ["<=", 5, ">", 0]}]), json!(0.001), true),
+        (json!([{"numeric": ["<", 10]}]), json!(10), false),
+        (json!([{"numeric": ["<", 10]}]), json!("9"), false),
+        (json!([{"numeric": ["=", 3.018e2]}]), json!(301.8), true),
+        (
+            json!([{"numeric": [">=", 9_007_199_254_740_993_u64]}]),
+            json!(9_007_199_254_740_992_u64),
+            false,
+        ),
+        // Addresses.
+        (json!([{"cidr": "10.0.0.0/24"}]), json!("10.0.0.255"), true),
+        (json!([{"cidr": "10.0.0.0/24"}]), json!("10.0.1.0"), false),
+        (
+            json!([{"cidr": "10.0.0.0/24"}]),
+            json!("::ffff:10.0.0.7"),
+            true,
+        ),
+        (json!([{"cidr": "10.0.0.7/24"}]), json!("10.0.0.1"), true),
+        (
+            json!([{"cidr": "2001:db8::/32"}]),
+            json!("2001:db8:1::1"),
+            true,
+        ),
+        (
+            json!([{"cidr": "2001:db8::/32"}]),
+            json!("2001:db9::1"),
+            false,
+        ),
+        (json!([{"cidr": "10.0.0.7"}]), json!("10.0.0.7"), true),
+        (
+            json!([{"cidr": "10.0.0.0/8"}]),
+            json!("not an address"),
+            false,
+        ),
+        // Presence, which is of leaves.
+        (json!([{"exists": true}]), json!(null), true),
+        (json!([{"exists": true}]), json!({"inner": 1}), false),
+        (json!([{"exists": false}]), json!({"inner": 1}), true),
+        (json!([{"exists": true}]), json!([]), false),
+        (json!([{"exists": false}]), json!(["x"]), false),
+        // Lists in the event: one element is enough.
+        (json!(["a"]), json!(["b", "a"]), true),
+        (json!(["a"]), json!([["b"], ["a"]]), true),
+        (json!([{"anything-but": "a"}]), json!(["a", "b"]), true),
+        (json!([{"anything-but": "a"}]), json!(["a", "a"]), false),
+        (json!([{"numeric": [">", 5]}]), json!([1, 9]), true),
+    ] {
+        let parsed = filter(&json!({ "field": on }));
+        assert_eq!(
+            parsed.matches(&body(&json!({ "field": value }))),
+            expected,
+            "{on} on {value}"
+        );
+    }
+}
+
+#[test]
+fn fields_lists_and_alternatives_combine() {
+    let employees = json!({"employees": [
+        {"firstName": "John", "lastName": "Doe"},
+        [{"firstName": "Anna", "lastName": "Smith"}],
+        {"firstName": "Peter", "lastName": "Jones", "left": true},
+    ]});
+    for (data, event, expected) in [
+        (
+            json!({"employees": {"firstName": ["Anna"]}}),
+            &employees,
+            true,
+        ),
+        (
+            json!({"employees": {"firstName": ["Anna"], "lastName": ["Smith"]}}),
+            &employees,
+            true,
+        ),
+        // Both in the filter, but of two people.
+        (
+            json!({"employees": {"firstName": ["Anna"], "lastName": ["Jones"]}}),
+            &employees,
+            false,
+        ),
+        // Peter has it, so the list has it.
+        (
+            json!({"employees": {"firstName": ["Anna"], "left": [{"exists": false}]}}),
+            &employees,
+            false,
+        ),
+        (
+            json!({"employees": {"middleName": [{"exists": false}]}}),
+            &employees,
+            true,
+        ),
+        (
+            json!({"employees": {"middleName": ["X", {"exists": false}]}}),
+            &employees,
+            true,
+        ),
+        (
+            json!({"nobody": {"there": [{"exists": false}]}}),
+            &employees,
+            true,
+        ),
+        (json!({"nobody": {"there": ["x"]}}), &employees, false),
+        (
+            json!({"$or": [{"employees": {"firstName": ["Eve"]}}, {"employees": {"lastName": ["Doe"]}}]}),
+            &employees,
+            true,
+        ),
+        (
+            json!({"employees": {"lastName": ["Doe"], "$or": [{"firstName": ["Anna"]}, {"left": [true]}]}}),
+            &employees,
+            false,
+        ),
+        (
+            json!({"employees": {"lastName": ["Jones"], "$or": [{"firstName": ["Anna"]}, {"left": [true]}]}}),
+            &employees,
+            true,
+        ),
+    ] {
+        assert_eq!(filter(&data).matches(&body(event)), expected, "{data}");
+    }
+    let whole = Filter::parse(
+        r#"{"event": [{"prefix": "message."}], "version": ["1"], "data": {"user": {"role": ["admin"]}}}"#,
+    )
+    .unwrap();
+    assert!(whole.matches(&body(&json!({"user": {"role": "admin"}}))));
+    assert!(!whole.matches(&body(&json!({"user": {"role": "guest"}}))));
+    assert!(!whole.matches(&body(&json!({"user": "admin"}))));
+}
+
+/// Filter, position of its mistake, rule.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (r#"{"data": {"a": [1,]}}"#, "", "json"),
+    ("[]", "", "type"),
+    ("{}", "", "empty"),
+    (r#"{"detail": {"a": [1]}}"#, "/detail", "unknown"),
+    (
+        r#"{"$or": [{"event": ["a"]}, {"evnt": ["a"]}]}"#,
+        "/$or/1/evnt",
+        "unknown",
+    ),
+    (r#"{"event": "message.didCreate"}"#, "/event", "type"),
+    (r#"{"event": {"prefix": ["a"]}}"#, "/event", "type"),
+    (r#"{"data": ["a"]}"#, "/data", "type"),
+    (r#"{"data": {}}"#, "/data", "empty"),
+    (r#"{"data": {"a": []}}"#, "/data/a", "empty"),
+    (r#"{"data": {"a": [1], "a": [2]}}"#, "/data/a", "duplicate"),
+    (r#"{"data": {"a": [[1]]}}"#, "/data/a/0", "type"),
+    (
+        r#"{"data": {"a/b~": [{"begins": "x"}]}}"#,
+        "/data/a~1b~0/0/begins",
+        "unknown",
+    ),
+    (
+        r#"{"data": {"a": [{"prefix": "x", "suffix": "y"}]}}"#,
+        "/data/a/0",
+        "count",
+    ),
+    (
+        r#"{"data": {"user": {"role": [{"prefix": 1}]}}}"#,
+        "/data/user/role/0/prefix",
+        "type",
+    ),
+    (
+        r#"{"data": {"a": [{"prefix": {"suffix": "x"}}]}}"#,
+        "/data/a/0/prefix/suffix",
+        "unknown",
+    ),
+    (
+        r#"{"data": {"a": [1, {"wildcard": "a**"}]}}"#,
+        "/data/a/1/wildcard",
+        "format",
+    ),
+    (
+        r#"{"data": {"a": [{"exists": "yes"}]}}"#,
+        "/data/a/0/exists",
+        "type",
+    ),
+    (
+        r#"{"data": {"a": [{"cidr": "10.0.0.0/33"}]}}"#,
+        "/data/a/0/cidr",
+        "format",
+    ),
+    (
+        r#"{"data": {"a": [{"numeric": 5}]}}"#,
+        "/data/a/0/numeric",
+        "type",
+    ),
+    (
+        r#"{"data": {"a": [{"numeric": [">"]}]}}"#,
+        "/data/a/0/numeric",
+        "count",
+    ),
+    (
+        r#"{"data": {"a": [{"numeric": [">", 1, "=>", 5]}]}}"#,
+        "/data/a/0/numeric/2",
+        "unknown",
+    ),
+    (
+        r#"{"data": {"a": [{"numeric": [">", "1"]}]}}"#,
+        "/data/a/0/numeric/1",
+        "type",
+    ),
+    (
+        r#"{"data": {"a": [{"numeric": [">", 1, ">=", 0]}]}}"#,
+        "/data/a/0/numeric/2",
+        "duplicate",
+    ),
+    (
+        r#"{"data": {"a": [{"numeric": [">", 1, "<=", 1]}]}}"#,
+        "/data/a/0/numeric",
+        "range",
+    ),
+    (
+        r#"{"data": {"a": [{"anything-but": []}]}}"#,
+        "/data/a/0/anything-but",
+        "empty",
+    ),
+    (
+        r#"{"data": {"a": [{"anything-but": ["x", {}]}]}}"#,
+        "/data/a/0/anything-but/1",
+        "type",
+    ),
+    (
+        r#"{"data": {"a": [{"anything-but": {"numeric": [">", 1]}}]}}"#,
+        "/data/a/0/anything-but/numeric",
+        "unknown",
+    ),
+    (
+        r#"{"data": {"a": [{"anything-but": {"prefix": ["x", 1]}}]}}"#,
+        "/data/a/0/anything-but/prefix/1",
+        "type",
+    ),
+    (r#"{"data": {"$or": [{"a": [1]}]}}"#, "/data/$or", "count"),
+    (r#"{"data": {"$or": {"a": [1]}}}"#, "/data/$or", "type"),
+];
+
+#[test]
+fn every_mistake_is_told_with_its_position() {
+    let deep = format!("{}{}{}", r#"{"data":"#, r#"{"a":"#.repeat(16), "[1]") + &"}".repeat(17);
+    let long = format!(r#"{{"event":["{}"]}}"#, "x".repeat(MAX_BYTES));
+    let many = json!({"event": (0..=MAX_CONDITIONS).collect::<Vec<_>>()}).to_string();
+    let limits: [(&str, &str, &str); 3] = [
+        (&deep, &format!("/data{}", "/a".repeat(15)), "too_deep"),
+        (&long, "", "too_long"),
+        (&many, &format!("/event/{MAX_CONDITIONS}"), "too_many"),
+    ];
+    for (text, pointer, rule) in MISTAKES.iter().copied().chain(limits) {
+        let error = Filter::parse(text).unwrap_err();
+        let shown: String = text.chars().take(80).collect();
+        assert_eq!(
+            (error.pointer.as_str(), error.rule),
+            (pointer, rule),
+            "{shown}"
+        );
+    }
+}
+
+/// Any filter on `data` that uses each operator with small alphabets, so that some match.
+fn conditions() -> impl Strategy<Value = Value> {
+    let word = "[ab]{0,2}";
+    let plain = prop_oneof![
+        word.prop_map(Value::from),
+        (-2_i64..3).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null)
+    ];
+    prop_oneof![
+        plain.clone(),
+        word.prop_map(|w| json!({ "prefix": w })),
+        word.prop_map(|w| json!({"suffix": {"equals-ignore-case": w}})),
+        word.prop_map(|w| json!({"wildcard": format!("{w}*")})),
+        (-2_i64..3).prop_map(|n| json!({"numeric": [">=", n]})),
+        any::<bool>().prop_map(|b| json!({ "exists": b })),
+        prop::collection::vec(plain, 1..3).prop_map(|list| json!({ "anything-but": list })),
+    ]
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        "[ab]{0,3}".prop_map(Value::from),
+        (-3_i64..4).prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null)
+    ];
+    leaf.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            prop::collection::btree_map("[xyz]", inner, 0..3)
+                .prop_map(|m| Value::Object(m.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn a_filter_survives_being_stored(first in conditions(), second in conditions(), data in values()) {
+        let written = serde_json::to_string_pretty(&json!({"data": {"x": [first, second], "$or": [{"y": [1]}, {"z": ["a"]}]}})).unwrap();
+        let parsed = Filter::parse(&written).unwrap();
+        let again = Filter::parse(parsed.as_str()).unwrap();
+        prop_assert_eq!(again.as_str(), parsed.as_str());
+        prop_assert_eq!(again.matches(&body(&data)), parsed.matches(&body(&data)));
+        prop_assert_eq!(again, parsed);
+    }
+
+    #[test]
+    fn a_list_of_conditions_is_their_or_and_fields_are_an_and(first in conditions(), second in conditions(), data in values()) {
+        let event = body(&json!({ "x": data, "y": data }));
+        let holds = |pattern: Value| filter(&pattern).matches(&event);
+        let (one, other) = (holds(json!({"x": [first]})), holds(json!({"x": [second]})));
+        prop_assert_eq!(holds(json!({"x": [first, second]})), one || other);
+        prop_assert_eq!(holds(json!({"$or": [{"x": [first]}, {"x": [second]}]})), one || other);
+        prop_assert_eq!(holds(json!({"x": [first], "y": [second]})), one && other);
+    }
+
+    #[test]
+    fn anything_but_is_the_contrary_for_a_single_value(word in "[ab]{0,3}", sought in "[ab]{0,2}") {
+        let event = body(&json!({ "x": word }));
+        for operator in ["prefix", "suffix", "equals-ignore-case", "wildcard"] {
+            let plain = filter(&json!({"x": [{operator: sought}]})).matches(&event);
+            let contrary = filter(&json!({"x": [{"anything-but": {operator: sought}}]})).matches(&event);
+            prop_assert_ne!(plain, contrary);
+        }
+    }
+
+    #[test]
+    fn exactly_one_of_present_and_absent_holds(data in values()) {
+        let event = body(&data);
+        let holds = |exists: bool| filter(&json!({"x": {"y": [{ "exists": exists }]}})).matches(&event);
+        prop_assert_ne!(holds(true), holds(false));
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_fail_in_another_way(text in "[\\[\\]{}\":,a-d0-9$ ]{0,40}") {
+        drop(Filter::parse(&text));
+    }
+}
