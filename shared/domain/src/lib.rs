@@ -14,6 +14,7 @@ pub mod field;
 pub mod filter;
 pub mod id;
 pub mod matching;
+pub mod push;
 pub mod retry;
 pub mod signing;
 pub mod time;
