@@ -108,6 +108,25 @@ impl EndpointId {
     }
 }
 
+/// A stored push credential: `cred_` and a ULID. Its material never changes under one id, so the
+/// id also says which version of the material is meant.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CredentialId([u8; 16]);
+
+impl CredentialId {
+    /// A fresh id: `now` to the millisecond, then the 10 random bytes.
+    #[must_use]
+    pub fn generate(now: Timestamp, random: [u8; 10]) -> Self {
+        Self(ulid(now, random))
+    }
+
+    /// `None` unless the text is `cred_` and 26 characters of base32.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        base32::decode(text.strip_prefix("cred_")?).map(Self)
+    }
+}
+
 /// One event on its way to one endpoint: `dlv_` and 52 characters.
 ///
 /// Its 32 bytes are endpoint (16), acceptance time in milliseconds (6) and a hash of the event id
@@ -212,9 +231,16 @@ macro_rules! text_form {
 text_form!(NetworkId, |id| id.0);
 text_form!(EventId, |id| id.0);
 text_form!(EndpointId, |id| format!("ep_{}", base32::encode(&id.0)));
+text_form!(CredentialId, |id| format!("cred_{}", base32::encode(&id.0)));
 text_form!(DeliveryId, |id| format!("dlv_{}", base32::encode(&id.0)));
 
 impl fmt::Debug for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for CredentialId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
