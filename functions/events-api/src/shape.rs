@@ -27,7 +27,7 @@ pub(crate) struct EventRequest<'a> {
         example = "message.didCreate",
         min_length = 1,
         max_length = 128,
-        pattern = r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$"
+        pattern = r"^[A-Za-z0-9_-]+([./][A-Za-z0-9_-]+)*$"
     )]
     pub(crate) event: String,
     /// Handed to receivers byte for byte.

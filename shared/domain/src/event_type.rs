@@ -2,18 +2,19 @@
 
 use std::fmt;
 
-/// A name: 1–128 characters, segments of letters, digits, `_` and `-` joined by single full stops.
+/// A name: 1–128 characters, segments of letters, digits, `_` and `-` joined by single full stops
+/// or slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventType(String);
 
 impl EventType {
     /// What [`parse`](Self::parse) accepts, as the message of a field error.
-    pub const RULE: &'static str = "must be 1 to 128 characters: segments of letters, digits, underscores or hyphens joined by full stops, e.g. message.didCreate";
+    pub const RULE: &'static str = "must be 1 to 128 characters: segments of letters, digits, underscores or hyphens joined by full stops or slashes, e.g. message.didCreate";
 
     /// `None` when the text breaks [`RULE`](Self::RULE).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        ((1..=128).contains(&text.len()) && text.split('.').all(is_segment))
+        ((1..=128).contains(&text.len()) && text.split(['.', '/']).all(is_segment))
             .then(|| Self(text.to_owned()))
     }
 
@@ -30,12 +31,13 @@ impl fmt::Display for EventType {
     }
 }
 
-/// `*` (every type), `v3.post.*` (every type below `v3.post.`) or an exact name.
+/// `*` (every type), `v3.post.*` (every type below `v3.post.`), `push-notification/*` or an exact
+/// name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
     /// Every type: `*`.
     Any,
-    /// Holds the prefix with its final full stop.
+    /// Holds the prefix with its final full stop or slash.
     Below(String),
     /// This one name, compared with case.
     Exactly(EventType),
@@ -44,7 +46,7 @@ pub enum Pattern {
 impl Pattern {
     /// What [`parse`](Self::parse) accepts, as the message of a field error.
     pub const RULE: &'static str =
-        "must be *, a name, or a name prefix followed by .*, e.g. v3.post.*";
+        "must be *, a name, or a name prefix followed by .* or /*, e.g. v3.post.*";
 
     /// `None` when the text breaks [`RULE`](Self::RULE).
     #[must_use]
@@ -52,10 +54,11 @@ impl Pattern {
         if text == "*" {
             return Some(Self::Any);
         }
-        match text.strip_suffix(".*") {
-            Some(prefix) => EventType::parse(prefix).map(|name| Self::Below(format!("{name}."))),
-            None => EventType::parse(text).map(Self::Exactly),
-        }
+        let Some(prefix) = text.strip_suffix('*') else {
+            return EventType::parse(text).map(Self::Exactly);
+        };
+        let above = prefix.strip_suffix(['.', '/'])?;
+        EventType::parse(above).map(|_| Self::Below(prefix.to_owned()))
     }
 
     /// Whether it chooses `event_type`; `v3.post.*` does not choose `v3.post` itself.
@@ -99,6 +102,17 @@ mod tests {
             ("v3.post.*", "v3.post.comment.didCreate", true),
             ("v3.post.*", "v3.poster.didCreate", false),
             ("v3.post.*", "v3.post", false),
+            (
+                "push-notification/*",
+                "push-notification/post.created",
+                true,
+            ),
+            (
+                "push-notification/post.*",
+                "push-notification/post.created",
+                true,
+            ),
+            ("push-notification.*", "push-notification/a.b", false),
             ("message.didCreate", "message.didCreate", true),
             ("message.didCreate", "message.didcreate", false),
         ] {
@@ -111,7 +125,8 @@ mod tests {
     #[test]
     fn malformed_names_and_patterns_are_refused() {
         for text in [
-            "", ".", "a.", ".a", "a..b", "a b", "a.*.b", "*.a", "**", "a*", "é",
+            "", ".", "a.", ".a", "a..b", "a b", "a.*.b", "*.a", "**", "a*", "é", "/", "a/", "/a",
+            "a//b", "a/.b", "/*", ".*",
         ] {
             assert!(Pattern::parse(text).is_none(), "{text:?}");
         }

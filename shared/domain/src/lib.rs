@@ -5,6 +5,7 @@ pub mod address;
 pub mod api_key;
 pub mod attempt;
 pub mod base32;
+pub mod catalogue;
 pub mod credential;
 pub mod delivery;
 pub mod endpoint;
