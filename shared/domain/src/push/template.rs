@@ -35,8 +35,8 @@ const SENSITIVE: [&str; 16] = [
     "credential",
 ];
 
-/// A text whose placeholders are all known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A text whose placeholders are all known; empty by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Template {
     text: String,
     parts: Vec<Part>,
