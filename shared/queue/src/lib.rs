@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod message;
+pub mod push;
 mod receive;
 mod send;
 

@@ -176,7 +176,7 @@ pub fn owner(body: &str) -> Option<NetworkId> {
 
 /// Our messages as SQS can carry them: it refuses the two non-characters U+FFFE and U+FFFF, which
 /// JSON allows inside strings, so they are written as escapes.
-fn write<T: Serialize>(wire: &T) -> String {
+pub(crate) fn write<T: Serialize>(wire: &T) -> String {
     let text = serde_json::to_string(wire).unwrap_or_default();
     if text.contains(['\u{FFFE}', '\u{FFFF}']) {
         return text

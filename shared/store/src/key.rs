@@ -3,7 +3,11 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::{DeliveryId, EndpointId, EventId, NetworkId};
 
+use domain::push::device::{DeviceId, Token, UserId};
+use domain::push::preference::Place;
+
 use crate::item::s;
+use crate::push::{PUSH_SHARDS, SUBSCRIBER_SHARDS, USER_SHARDS};
 
 /// Deliveries of one endpoint are spread over this many partitions: a partition takes 1,000 write
 /// units a second, so one endpoint can receive about 2,000 webhooks a second. Never change it: it
@@ -73,6 +77,84 @@ impl Key {
         }
     }
 
+    pub(crate) fn user(network: &NetworkId, user: &UserId) -> Self {
+        Self {
+            pk: user_partition(network, user.shard(USER_SHARDS)),
+            sk: user.to_string(),
+        }
+    }
+
+    pub(crate) fn device(network: &NetworkId, id: &DeviceId) -> Self {
+        Self {
+            pk: format!("V#{network}#{}", id.key()),
+            sk: "V".to_owned(),
+        }
+    }
+
+    pub(crate) fn token(network: &NetworkId, token: &Token) -> Self {
+        Self {
+            pk: format!("T#{network}#{}", token.key()),
+            sk: "T".to_owned(),
+        }
+    }
+
+    pub(crate) fn place(network: &NetworkId, place: &Place) -> Self {
+        Self {
+            pk: format!("S#{network}#{}", place.key()),
+            sk: "MODE".to_owned(),
+        }
+    }
+
+    pub(crate) fn subscriber(network: &NetworkId, place: &Place, user: &UserId) -> Self {
+        Self {
+            pk: subscriber_partition(network, place, user.shard(SUBSCRIBER_SHARDS)),
+            sk: user.to_string(),
+        }
+    }
+
+    pub(crate) fn push_settings(network: &NetworkId) -> Self {
+        Self {
+            pk: format!("N#{network}"),
+            sk: "PUSH".to_owned(),
+        }
+    }
+
+    pub(crate) fn push_settings_at(network: &NetworkId, version: u64) -> Self {
+        Self {
+            pk: format!("N#{network}"),
+            sk: format!("PUSHV#{version:012}"),
+        }
+    }
+
+    pub(crate) fn push(network: &NetworkId, event: &EventId) -> Self {
+        Self {
+            pk: format!("E#{network}#{event}"),
+            sk: "P".to_owned(),
+        }
+    }
+
+    pub(crate) fn walk(network: &NetworkId, event: &EventId, shard: u8) -> Self {
+        Self {
+            pk: format!("E#{network}#{event}"),
+            sk: format!("W#{shard:02}"),
+        }
+    }
+
+    /// `device` is [`DeviceId::key`]; without one it is the record of the user as a whole.
+    pub(crate) fn push_record(
+        network: &NetworkId,
+        event: &EventId,
+        user: &UserId,
+        device: Option<&str>,
+    ) -> Self {
+        Self {
+            pk: push_partition(network, event, user.shard(PUSH_SHARDS)),
+            // A user's id may hold any sign, a device's key none but letters and digits: the last
+            // # parts the two.
+            sk: format!("{user}#{}", device.unwrap_or_default()),
+        }
+    }
+
     pub(crate) fn attributes(&self) -> [(&'static str, AttributeValue); 2] {
         [("pk", s(&self.pk)), ("sk", s(&self.sk))]
     }
@@ -80,6 +162,18 @@ impl Key {
 
 pub(crate) fn delivery_partition(network: &NetworkId, endpoint: EndpointId, shard: u8) -> String {
     format!("D#{network}#{endpoint}#{shard}")
+}
+
+pub(crate) fn user_partition(network: &NetworkId, shard: u8) -> String {
+    format!("U#{network}#{shard}")
+}
+
+pub(crate) fn subscriber_partition(network: &NetworkId, place: &Place, shard: u8) -> String {
+    format!("S#{network}#{}#{shard}", place.key())
+}
+
+pub(crate) fn push_partition(network: &NetworkId, event: &EventId, shard: u8) -> String {
+    format!("P#{network}#{event}#{shard}")
 }
 
 /// `_` is no network's name, so messages of nobody have a place of their own.

@@ -12,6 +12,7 @@ mod item;
 mod key;
 mod listing;
 mod packed;
+mod push;
 mod quarantine;
 mod transaction;
 
@@ -23,11 +24,17 @@ pub use endpoints::{Created, Idempotency};
 pub use error::Error;
 pub use events::{StoredEvent, Taken};
 pub use listing::{DeliveryPage, StateFilter};
+pub use push::{
+    MAX_BATCH, PUSH_SHARDS, PushCursor, PushPage, PushRecord, PushState, RecipientPage, Registered,
+    SUBSCRIBER_SHARDS, SettingsVersion, StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS,
+    Walk, WalkPage, WalkStep,
+};
 pub use quarantine::Quarantined;
 
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
 /// How long events, deliveries and quarantine records are kept.
@@ -48,6 +55,21 @@ impl Store {
         Self {
             client,
             table: table.into(),
+        }
+    }
+
+    /// A query of one partition from `after` on, or from its beginning.
+    fn query_after(&self, pk: &str, after: Option<&str>) -> QueryFluentBuilder {
+        let call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .expression_attribute_values(":pk", item::s(pk));
+        match after {
+            None => call.key_condition_expression("pk = :pk"),
+            Some(after) => call
+                .key_condition_expression("pk = :pk AND sk > :after")
+                .expression_attribute_values(":after", item::s(after)),
         }
     }
 

@@ -111,6 +111,13 @@ impl UserId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// In which of `shards` partitions the user's records lie.
+    #[must_use]
+    pub fn shard(&self, shards: u8) -> u8 {
+        let digest: [u8; 32] = Sha256::digest(self.0.as_bytes()).into();
+        digest.last().copied().unwrap_or_default() % shards.max(1)
+    }
 }
 
 impl fmt::Display for UserId {

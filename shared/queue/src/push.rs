@@ -1,0 +1,363 @@
+//! The wire formats of the two queues of pushes: pages of people to ask the gates for, and pushes
+//! owed to devices.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use domain::field::FieldError;
+use domain::id::{EventId, NetworkId};
+use domain::push::device::{Device, DeviceId, Locale, Platform, Provider, Token, UserId};
+use domain::push::message::{Localised, Priority, Push, Text};
+use domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::message::{Malformed, write};
+
+/// A message of the audience queue: ask the gates for these people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudienceMessage {
+    /// The event's network.
+    pub network: NetworkId,
+    /// The event; what its push is about is in the table.
+    pub event: EventId,
+    /// Which people.
+    pub people: People,
+}
+
+/// A page of an audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum People {
+    /// These, at most as many as one batch read takes.
+    Named(Vec<UserId>),
+    /// The next of one partition.
+    Walk {
+        /// Of the network's users, or of the place's subscribers.
+        shard: u8,
+        /// Which page of the partition, from 0.
+        page: u32,
+        /// After whom it starts.
+        after: Option<UserId>,
+    },
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AudienceWire {
+    network_id: String,
+    event_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    users: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    walk: Option<WalkWire>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct WalkWire {
+    shard: u8,
+    page: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    after: Option<String>,
+}
+
+impl AudienceMessage {
+    /// The message's JSON, as [`read`](Self::read) takes it.
+    #[must_use]
+    pub fn write(&self) -> String {
+        let (users, walk) = match &self.people {
+            People::Named(users) => (Some(users.iter().map(ToString::to_string).collect()), None),
+            People::Walk { shard, page, after } => (
+                None,
+                Some(WalkWire {
+                    shard: *shard,
+                    page: *page,
+                    after: after.as_ref().map(ToString::to_string),
+                }),
+            ),
+        };
+        write(&AudienceWire {
+            network_id: self.network.to_string(),
+            event_id: self.event.to_string(),
+            users,
+            walk,
+        })
+    }
+
+    /// # Errors
+    /// When the body is not one of ours.
+    pub fn read(body: &str) -> Result<Self, Malformed> {
+        let wire: AudienceWire = serde_json::from_str(body).map_err(Malformed::Json)?;
+        let user = |id: &String| UserId::parse(id).ok_or_else(|| bad("users"));
+        let people = match (&wire.users, &wire.walk) {
+            (Some(users), None) => People::Named(users.iter().map(user).collect::<Result<_, _>>()?),
+            (None, Some(walk)) => People::Walk {
+                shard: walk.shard,
+                page: walk.page,
+                after: walk.after.as_ref().map(user).transpose()?,
+            },
+            (None, None) | (Some(_), Some(_)) => return Err(bad("walk")),
+        };
+        Ok(Self {
+            network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
+            event: EventId::parse(&wire.event_id).ok_or_else(|| bad("eventId"))?,
+            people,
+        })
+    }
+}
+
+/// A message of the push queue: a push owed to one device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushMessage {
+    /// The event's network.
+    pub network: NetworkId,
+    /// The event; with user and device it names the push's record.
+    pub event: EventId,
+    /// When the event was accepted: retention and give-up times count from it.
+    pub accepted: Timestamp,
+    /// The name that the push goes by; bursts are counted by it and the user.
+    pub name: String,
+    /// Whom it is for.
+    pub user: UserId,
+    /// Where it goes, as registered when it was owed.
+    pub device: Device,
+    /// From 1.
+    pub attempt: u32,
+    /// The message may be a copy of one sent before: look at the record first.
+    pub repeated: bool,
+    /// What is shown.
+    pub push: Push,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PushMessageWire {
+    network_id: String,
+    event_id: String,
+    accepted: u64,
+    name: String,
+    user_id: String,
+    device: DeviceWire,
+    attempt: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    repeated: bool,
+    push: PushWire,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DeviceWire {
+    id: String,
+    platform: String,
+    provider: String,
+    token: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
+    registered: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PushWire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    title: Option<TextWire>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    body: Option<TextWire>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    data: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    badge: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sound: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    collapse_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl_seconds: Option<u64>,
+    priority: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    silent: bool,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct TextWire {
+    text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    args: Vec<String>,
+}
+
+impl PushMessage {
+    /// The message's JSON, as [`read`](Self::read) takes it.
+    #[must_use]
+    pub fn write(&self) -> String {
+        write(&PushMessageWire {
+            network_id: self.network.to_string(),
+            event_id: self.event.to_string(),
+            accepted: self.accepted.millis(),
+            name: self.name.clone(),
+            user_id: self.user.to_string(),
+            device: device_wire(&self.device),
+            attempt: self.attempt,
+            repeated: self.repeated,
+            push: push_wire(&self.push),
+        })
+    }
+
+    /// # Errors
+    /// When the body is not one of ours.
+    pub fn read(body: &str) -> Result<Self, Malformed> {
+        let wire: PushMessageWire = serde_json::from_str(body).map_err(Malformed::Json)?;
+        if wire.attempt == 0 {
+            return Err(bad("attempt"));
+        }
+        Ok(Self {
+            network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
+            event: EventId::parse(&wire.event_id).ok_or_else(|| bad("eventId"))?,
+            accepted: Timestamp::from_millis(wire.accepted),
+            name: wire.name,
+            user: UserId::parse(&wire.user_id).ok_or_else(|| bad("userId"))?,
+            device: device(&wire.device).ok_or_else(|| bad("device"))?,
+            attempt: wire.attempt,
+            repeated: wire.repeated,
+            push: push(wire.push).ok_or_else(|| bad("push"))?,
+        })
+    }
+}
+
+fn bad(field: &str) -> Malformed {
+    Malformed::Fields(vec![FieldError::new(field, "format", "is not one of ours")])
+}
+
+fn device_wire(device: &Device) -> DeviceWire {
+    DeviceWire {
+        id: device.id.to_string(),
+        platform: device.platform.word().to_owned(),
+        provider: device.provider.word().to_owned(),
+        token: device.token.expose().to_owned(),
+        locale: device.locale.as_ref().map(ToString::to_string),
+        registered: device.registered.millis(),
+    }
+}
+
+fn device(wire: &DeviceWire) -> Option<Device> {
+    let provider = Provider::parse(&wire.provider)?;
+    Some(Device {
+        id: DeviceId::parse(&wire.id)?,
+        platform: Platform::parse(&wire.platform)?,
+        provider,
+        token: Token::parse(&wire.token, provider)?,
+        locale: wire.locale.as_deref().and_then(Locale::parse),
+        registered: Timestamp::from_millis(wire.registered),
+    })
+}
+
+fn push_wire(push: &Push) -> PushWire {
+    let text = |text: &Text| TextWire {
+        text: text.text.clone(),
+        key: text.localised.as_ref().map(|known| known.key.clone()),
+        args: text
+            .localised
+            .as_ref()
+            .map_or_else(Vec::new, |known| known.args.clone()),
+    };
+    PushWire {
+        title: push.title.as_ref().map(text),
+        body: push.body.as_ref().map(text),
+        data: push.data.clone(),
+        badge: push.badge,
+        sound: push.sound.clone(),
+        collapse_id: push.collapse_id.clone(),
+        ttl_seconds: push.ttl.map(|ttl| ttl.as_secs()),
+        priority: push.priority.word().to_owned(),
+        silent: push.silent,
+    }
+}
+
+fn push(wire: PushWire) -> Option<Push> {
+    let text = |wire: TextWire| Text {
+        text: wire.text,
+        localised: wire.key.map(|key| Localised {
+            key,
+            args: wire.args,
+        }),
+    };
+    Some(Push {
+        title: wire.title.map(text),
+        body: wire.body.map(text),
+        data: wire.data,
+        badge: wire.badge,
+        sound: wire.sound,
+        collapse_id: wire.collapse_id,
+        ttl: wire.ttl_seconds.map(Duration::from_secs),
+        priority: Priority::parse(&wire.priority)?,
+        silent: wire.silent,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = Option<Text>> {
+        let key = proptest::option::of(("[A-Z]{1,5}", proptest::collection::vec(".{0,5}", 0..3)));
+        proptest::option::of((".{0,20}", key).prop_map(|(text, key)| Text {
+            text,
+            localised: key.map(|(key, args)| Localised { key, args }),
+        }))
+    }
+
+    proptest! {
+        #[test]
+        fn pushes_come_back_as_they_were_sent(
+            title in text(), body in text(), data in proptest::collection::btree_map(".{1,5}", ".{0,9}", 0..4),
+            badge: Option<u32>, ttl in proptest::option::of(0_u32..99), silent: bool, repeated: bool, attempt in 1_u32..9,
+            user in "[^\\p{C}]{1,20}", locale in proptest::option::of(Just("pt-br"))
+        ) {
+            let sent = PushMessage {
+                network: NetworkId::parse("demo").unwrap(),
+                event: EventId::parse("evt_1").unwrap(),
+                accepted: Timestamp::from_millis(7),
+                name: "post.created".to_owned(),
+                user: UserId::parse(&user).unwrap(),
+                device: Device {
+                    id: DeviceId::parse("d").unwrap(),
+                    platform: Platform::Ios,
+                    provider: Provider::Apns,
+                    token: Token::parse("ab", Provider::Apns).unwrap(),
+                    locale: locale.and_then(Locale::parse),
+                    registered: Timestamp::from_millis(3),
+                },
+                attempt,
+                repeated,
+                push: Push {
+                    title, body, data, badge, silent,
+                    ttl: ttl.map(|seconds| Duration::from_secs(u64::from(seconds))),
+                    ..Push::default()
+                },
+            };
+            prop_assert_eq!(PushMessage::read(&sent.write()).unwrap(), sent);
+        }
+
+        #[test]
+        fn audiences_come_back_as_they_were_sent(users in proptest::collection::vec("[^\\p{C}]{1,20}", 0..5), walk in proptest::option::of((0_u8..16, 0_u32..9)), after in proptest::option::of(Just("ann"))) {
+            let users: Vec<_> = users.iter().filter_map(|user| UserId::parse(user)).collect();
+            let people = match walk {
+                None => People::Named(users),
+                Some((shard, page)) => People::Walk { shard, page, after: after.and_then(UserId::parse) },
+            };
+            let sent = AudienceMessage {
+                network: NetworkId::parse("demo").unwrap(),
+                event: EventId::parse("evt_1").unwrap(),
+                people,
+            };
+            prop_assert_eq!(AudienceMessage::read(&sent.write()).unwrap(), sent);
+        }
+
+        #[test]
+        fn no_body_makes_the_parsers_panic(body in ".{0,200}") {
+            let _ = AudienceMessage::read(&body);
+            let _ = PushMessage::read(&body);
+        }
+    }
+}

@@ -1,0 +1,261 @@
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use domain::id::{EventId, NetworkId};
+use domain::push::device::{DeviceId, UserId};
+use domain::push::gate::Trail;
+use domain::time::Timestamp;
+
+use crate::item::{Item, Reader, expires, n, s};
+use crate::key::{Key, push_partition};
+use crate::{Error, Store};
+
+/// The records of one event are spread over this many partitions: a partition takes 1,000 write
+/// units a second. Never change it: it is part of every stored key.
+pub const PUSH_SHARDS: u8 = 8;
+
+/// What has become of a push.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushState {
+    /// A gate stopped it.
+    Gated,
+    /// It is owed.
+    Pending,
+    /// The provider took it.
+    Sent,
+    /// It was given up.
+    Dead,
+    /// It became part of a summary.
+    Collapsed,
+}
+
+impl PushState {
+    /// The word in records and answers.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Gated => "gated",
+            Self::Pending => "pending",
+            Self::Sent => "sent",
+            Self::Dead => "dead",
+            Self::Collapsed => "collapsed",
+        }
+    }
+
+    /// The exact reverse of [`word`](Self::word); `None` for any other text.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [
+            Self::Gated,
+            Self::Pending,
+            Self::Sent,
+            Self::Dead,
+            Self::Collapsed,
+        ]
+        .into_iter()
+        .find(|state| state.word() == word)
+    }
+}
+
+/// What became of one event's push for one person, or for one of their devices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushRecord {
+    /// The person.
+    pub user: UserId,
+    /// The device; `None` when a gate stopped the push before any device was looked at.
+    pub device: Option<DeviceId>,
+    /// What has become of it.
+    pub state: PushState,
+    /// What each gate decided.
+    pub trail: Trail,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What the last try came to, in words; `None` before the first.
+    pub explanation: Option<String>,
+    /// When the state was reached.
+    pub at: Timestamp,
+}
+
+/// Where a listing goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushCursor {
+    shard: u8,
+    after: Option<String>,
+}
+
+impl PushCursor {
+    /// Reads what `Display` writes.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (shard, after) = text.split_once('.')?;
+        let shard = shard.parse().ok().filter(|shard| *shard < PUSH_SHARDS)?;
+        let after = (!after.is_empty()).then(|| after.to_owned());
+        Some(Self { shard, after })
+    }
+}
+
+impl std::fmt::Display for PushCursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}.{}",
+            self.shard,
+            self.after.as_deref().unwrap_or_default()
+        )
+    }
+}
+
+/// Some of an event's records.
+#[derive(Debug, Clone)]
+pub struct PushPage {
+    /// At most as many as were asked for.
+    pub records: Vec<PushRecord>,
+    /// Where the next page starts; `None` when there is none.
+    pub next: Option<PushCursor>,
+}
+
+impl Store {
+    /// Writes a record unless there is one: an earlier receive of the same message may have
+    /// written it, and what has become of the push since must not be undone. `false` when there
+    /// was one.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn put_push_record(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        accepted: Timestamp,
+        record: &PushRecord,
+    ) -> Result<bool, Error> {
+        let device = record.device.as_ref().map(DeviceId::key);
+        let key = Key::push_record(network, event, &record.user, device.as_deref());
+        let [pk, sk] = key.attributes();
+        let mut call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .item(pk.0, pk.1)
+            .item(sk.0, sk.1)
+            .item("state", s(record.state.word()))
+            .item("trail", s(record.trail.to_text()))
+            .item("attempts", n(record.attempts))
+            .item("at", n(record.at.millis()))
+            .item("expires", expires(accepted))
+            .condition_expression("attribute_not_exists(pk)");
+        if let Some(device) = &record.device {
+            call = call.item("device", s(device.as_str()));
+        }
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::call("recording a push")(error)),
+            },
+        }
+    }
+
+    /// What became of an event's push for one person: a record of the person, or one per device.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn user_pushes(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        user: &UserId,
+    ) -> Result<Vec<PushRecord>, Error> {
+        let answer = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :sk)")
+            .expression_attribute_values(
+                ":pk",
+                s(push_partition(network, event, user.shard(PUSH_SHARDS))),
+            )
+            .expression_attribute_values(":sk", s(format!("{user}#")))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(Error::call(OPERATION))?;
+        let records = answer.items().iter().map(read);
+        let mut records = records.collect::<Result<Vec<_>, _>>()?;
+        // Another user's id may begin with this one's and a #.
+        records.retain(|record| record.user == *user);
+        Ok(records)
+    }
+
+    /// The records of an event from `cursor` on.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn list_pushes(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        cursor: Option<PushCursor>,
+        limit: usize,
+    ) -> Result<PushPage, Error> {
+        let mut at = cursor.unwrap_or(PushCursor {
+            shard: 0,
+            after: None,
+        });
+        let mut records = Vec::new();
+        loop {
+            let left = limit.saturating_sub(records.len());
+            let answer = self
+                .query_after(
+                    &push_partition(network, event, at.shard),
+                    at.after.as_deref(),
+                )
+                .limit(i32::try_from(left).unwrap_or(i32::MAX))
+                .send()
+                .await
+                .map_err(Error::call(OPERATION))?;
+            for item in answer.items() {
+                records.push(read(item)?);
+            }
+            at = match answer.last_evaluated_key() {
+                Some(key) => PushCursor {
+                    shard: at.shard,
+                    after: Some(Reader::new(key, OPERATION).text("sk")?.to_owned()),
+                },
+                None if at.shard.saturating_add(1) < PUSH_SHARDS => PushCursor {
+                    shard: at.shard.saturating_add(1),
+                    after: None,
+                },
+                None => {
+                    return Ok(PushPage {
+                        records,
+                        next: None,
+                    });
+                }
+            };
+            if records.len() >= limit {
+                return Ok(PushPage {
+                    records,
+                    next: Some(at),
+                });
+            }
+        }
+    }
+}
+
+const OPERATION: &str = "reading the records of a push";
+
+fn read(item: &Item) -> Result<PushRecord, Error> {
+    let reader = Reader::new(item, OPERATION);
+    let device = reader.maybe_text("device").map(DeviceId::parse);
+    Ok(PushRecord {
+        user: reader.parsed("sk", |sk| UserId::parse(sk.rsplit_once('#')?.0))?,
+        device: match device {
+            Some(None) => return Err(reader.bad("device")),
+            Some(device) => device,
+            None => None,
+        },
+        state: reader.parsed("state", PushState::parse)?,
+        trail: reader.parsed("trail", Trail::parse)?,
+        attempts: reader.small("attempts")?,
+        explanation: reader.maybe_text("say").map(str::to_owned),
+        at: reader.time("at")?,
+    })
+}
