@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use domain::credential::Slot;
 use domain::field::FieldError;
 use domain::id::{EventId, NetworkId};
-use domain::push::device::{Device, DeviceId, Locale, Platform, Provider, Token, UserId};
+use domain::push::device::{Device, DeviceId, Locale, Token, UserId};
 use domain::push::message::{Localised, Priority, Push, Text};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -147,8 +148,7 @@ struct PushMessageWire {
 #[serde(rename_all = "camelCase")]
 struct DeviceWire {
     id: String,
-    platform: String,
-    provider: String,
+    slot: String,
     token: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
@@ -231,8 +231,7 @@ fn bad(field: &str) -> Malformed {
 fn device_wire(device: &Device) -> DeviceWire {
     DeviceWire {
         id: device.id.to_string(),
-        platform: device.platform.word().to_owned(),
-        provider: device.provider.word().to_owned(),
+        slot: device.slot.to_string(),
         token: device.token.expose().to_owned(),
         locale: device.locale.as_ref().map(ToString::to_string),
         registered: device.registered.millis(),
@@ -240,12 +239,11 @@ fn device_wire(device: &Device) -> DeviceWire {
 }
 
 fn device(wire: &DeviceWire) -> Option<Device> {
-    let provider = Provider::parse(&wire.provider)?;
+    let slot = Slot::parse(&wire.slot)?;
     Some(Device {
         id: DeviceId::parse(&wire.id)?,
-        platform: Platform::parse(&wire.platform)?,
-        provider,
-        token: Token::parse(&wire.token, provider)?,
+        slot,
+        token: Token::parse(&wire.token, slot.provider())?,
         locale: wire.locale.as_deref().and_then(Locale::parse),
         registered: Timestamp::from_millis(wire.registered),
     })
@@ -297,6 +295,8 @@ fn push(wire: PushWire) -> Option<Push> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use domain::credential::{Platform, Provider};
+    use domain::push::device::slot;
     use proptest::prelude::*;
 
     fn text() -> impl Strategy<Value = Option<Text>> {
@@ -322,8 +322,7 @@ mod tests {
                 user: UserId::parse(&user).unwrap(),
                 device: Device {
                     id: DeviceId::parse("d").unwrap(),
-                    platform: Platform::Ios,
-                    provider: Provider::Apns,
+                    slot: slot(Platform::Ios, None, None).unwrap(),
                     token: Token::parse("ab", Provider::Apns).unwrap(),
                     locale: locale.and_then(Locale::parse),
                     registered: Timestamp::from_millis(3),

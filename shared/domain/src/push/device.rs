@@ -5,91 +5,11 @@ use std::fmt;
 use sha2::{Digest, Sha256};
 
 use crate::base32;
+use crate::credential::{Environment, Platform, Provider, Slot};
 use crate::time::Timestamp;
 
 /// Most devices of one user; the one registered longest ago leaves for the next.
 pub const MAX_DEVICES: usize = 20;
-
-/// What a device runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Platform {
-    /// iPhone and iPad.
-    Ios,
-    /// Everything Android.
-    Android,
-}
-
-impl Platform {
-    /// The word on the wire.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Ios => "ios",
-            Self::Android => "android",
-        }
-    }
-
-    /// The exact reverse of [`word`](Self::word); `None` for any other text.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::Ios, Self::Android]
-            .into_iter()
-            .find(|platform| platform.word() == word)
-    }
-
-    /// Who carries a push to it when its registration names nobody.
-    #[must_use]
-    pub fn provider(self) -> Provider {
-        match self {
-            Self::Ios => Provider::Apns,
-            Self::Android => Provider::Fcm,
-        }
-    }
-}
-
-/// Who carries a push to a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Provider {
-    /// Apple Push Notification service: iOS only.
-    Apns,
-    /// Firebase Cloud Messaging: Android, and iOS applications built with it.
-    Fcm,
-    /// Baidu Cloud Push: Android only.
-    Baidu,
-}
-
-impl Provider {
-    /// Every provider.
-    pub const ALL: [Self; 3] = [Self::Apns, Self::Fcm, Self::Baidu];
-
-    /// The word on the wire.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Apns => "apns",
-            Self::Fcm => "fcm",
-            Self::Baidu => "baidu",
-        }
-    }
-
-    /// The exact reverse of [`word`](Self::word); `None` for any other text.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|provider| provider.word() == word)
-    }
-
-    /// Whether it can reach devices of `platform`.
-    #[must_use]
-    pub fn serves(self, platform: Platform) -> bool {
-        match self {
-            Self::Apns => platform == Platform::Ios,
-            Self::Fcm => true,
-            Self::Baidu => platform == Platform::Android,
-        }
-    }
-}
 
 /// A person of the application, as the application names them: 1 to 256 characters, none of them a
 /// control character.
@@ -264,16 +184,33 @@ impl fmt::Display for Locale {
 pub struct Device {
     /// The application's name for it.
     pub id: DeviceId,
-    /// What it runs.
-    pub platform: Platform,
-    /// Who carries pushes to it.
-    pub provider: Provider,
+    /// What it runs, who carries pushes to it, and in which of the provider's worlds: the place
+    /// whose active credential reaches it.
+    pub slot: Slot,
     /// What the provider knows it by.
     pub token: Token,
     /// Chooses among the languages of a template.
     pub locale: Option<Locale>,
     /// When it was registered last: a provider's word that the token died earlier is void.
     pub registered: Timestamp,
+}
+
+/// The slot of a device that registers with these; each may be left out but the platform.
+#[must_use]
+pub fn slot(
+    platform: Platform,
+    provider: Option<Provider>,
+    environment: Option<Environment>,
+) -> Option<Slot> {
+    let usual = match platform {
+        Platform::Ios => Provider::Apns,
+        Platform::Android => Provider::Fcm,
+    };
+    Slot::new(
+        platform,
+        provider.unwrap_or(usual),
+        environment.unwrap_or(Environment::Production),
+    )
 }
 
 fn is_name(text: &str, most: usize) -> bool {

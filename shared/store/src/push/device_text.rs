@@ -2,7 +2,8 @@
 //! reads everyone's.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::push::device::{Device, DeviceId, Locale, Platform, Provider, Token};
+use domain::credential::Slot;
+use domain::push::device::{Device, DeviceId, Locale, Token};
 use domain::time::Timestamp;
 
 use crate::item::{Item, n, s};
@@ -10,8 +11,7 @@ use crate::item::{Item, n, s};
 pub(super) fn write(device: &Device) -> AttributeValue {
     let mut entry: Item = [
         ("i", s(device.id.as_str())),
-        ("o", s(device.platform.word())),
-        ("p", s(device.provider.word())),
+        ("s", s(device.slot.to_string())),
         ("t", s(device.token.expose())),
         ("r", n(device.registered.millis())),
     ]
@@ -27,12 +27,11 @@ pub(super) fn write(device: &Device) -> AttributeValue {
 pub(super) fn read(value: &AttributeValue) -> Option<Device> {
     let entry = value.as_m().ok()?;
     let text = |name: &str| entry.get(name)?.as_s().ok().map(String::as_str);
-    let provider = Provider::parse(text("p")?)?;
+    let slot = Slot::parse(text("s")?)?;
     Some(Device {
         id: DeviceId::parse(text("i")?)?,
-        platform: Platform::parse(text("o")?)?,
-        provider,
-        token: Token::parse(text("t")?, provider)?,
+        slot,
+        token: Token::parse(text("t")?, slot.provider())?,
         locale: text("l").and_then(Locale::parse),
         registered: Timestamp::from_millis(entry.get("r")?.as_n().ok()?.parse().ok()?),
     })

@@ -1,5 +1,6 @@
 use super::*;
-use crate::push::device::{DeviceId, Platform, Provider, Token};
+use crate::credential::{Platform, Provider};
+use crate::push::device::{DeviceId, Token, slot};
 use crate::push::event::{Module, find};
 use crate::push::preference::{PlaceKind, PlacePreference};
 use crate::push::settings::Draft;
@@ -51,8 +52,7 @@ fn decided(world: &World) -> Decision {
     recipient.devices = (0..world.devices)
         .map(|n| Device {
             id: DeviceId::parse(&n.to_string()).unwrap(),
-            platform: Platform::Android,
-            provider: Provider::Fcm,
+            slot: slot(Platform::Android, None, None).unwrap(),
             token: Token::parse(&format!("t{n}"), Provider::Fcm).unwrap(),
             locale: None,
             registered: Timestamp::EPOCH,
