@@ -39,11 +39,7 @@ pub async fn handle(
     request: ApiGatewayV2CustomAuthorizerV2Request,
 ) -> Result<ApiGatewayV2CustomAuthorizerSimpleResponse, store::Error> {
     let now = deps.platform.clock.now();
-    let header = request
-        .headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok());
-    let key = header.and_then(bearer).and_then(Key::parse);
+    let key = presented(&request).and_then(Key::parse);
     let Some(key) = key else {
         return Ok(refuse(deps, now, "malformed", None));
     };
@@ -64,6 +60,21 @@ fn failed(deps: &Deps, now: Timestamp, error: &store::Error) {
         error: chain(error),
     };
     deps.platform.telemetry.emit(&event, now.millis());
+}
+
+/// The key in the header that the gateway's authorizer names as identity source: `Authorization`,
+/// or the bare `X-API-Key` of SDKs for social.plus. The gateway caches the answer by that header, so
+/// no other may decide it.
+fn presented(request: &ApiGatewayV2CustomAuthorizerV2Request) -> Option<&str> {
+    let source = request.identity_source.as_ref()?.first()?;
+    let is_source = |name: &str| {
+        let header = request.headers.get(name);
+        header.is_some_and(|value| value.as_bytes() == source.as_bytes())
+    };
+    if is_source("authorization") {
+        return bearer(source);
+    }
+    is_source("x-api-key").then_some(source.as_str())
 }
 
 /// RFC 6750 §2.1; the scheme's name is case-insensitive (RFC 9110 §11.1).

@@ -90,10 +90,11 @@ macro_rules! build {
 }
 
 /// Every function crate of the workspace.
-const PACKAGES: [(&str, Build); 7] = [
+const PACKAGES: [(&str, Build); 8] = [
     ("authorizer", build!(Authorizer, authorizer)),
     ("webhooks-api", build!(Http, webhooks_api)),
     ("events-api", build!(Http, events_api)),
+    ("devices-api", build!(Http, devices_api)),
     ("event-fanout", build!(Batch, event_fanout)),
     ("webhook-dispatch", build!(Batch, webhook_dispatch)),
     ("retry-sweep", build!(Schedule, retry_sweep)),

@@ -20,7 +20,7 @@ pub enum Role {
     SuperAdmin,
     /// May do everything; its keys start with `ff_admin_`.
     Admin,
-    /// May do everything; its keys start with `ff_user_`.
+    /// May do everything but flip the master toggle of pushes; its keys start with `ff_user_`.
     Developer,
     /// May only read; its keys start with `ff_user_` too.
     Viewer,
@@ -31,7 +31,7 @@ pub enum Role {
 pub enum Scope {
     /// Report events, and read what became of them.
     EventsWrite,
-    /// Register devices, and nothing else.
+    /// Register devices and set their users' preferences, and nothing else.
     DevicesWrite,
 }
 
@@ -53,8 +53,13 @@ pub enum Permission {
     ManageWebhooks,
     /// Report events, and read what became of them.
     WriteEvents,
-    /// Register devices.
+    /// Register devices, and set what their users want.
     WriteDevices,
+    /// Change push settings, but not the master toggle.
+    ManagePush,
+    /// Flip the master toggle of pushes. Source: social.plus, "Super Administrator and
+    /// Administrator".
+    SwitchPush,
 }
 
 macro_rules! words {
@@ -83,14 +88,22 @@ impl Access {
     #[must_use]
     pub fn allows(&self, permission: Permission) -> bool {
         match (self, permission) {
-            (Self::Role(Role::SuperAdmin | Role::Admin | Role::Developer), _)
+            (Self::Role(Role::SuperAdmin | Role::Admin), _)
             | (Self::Role(Role::Viewer), Permission::Read) => true,
-            (Self::Role(Role::Viewer), _) => false,
+            (Self::Role(Role::Developer), Permission::SwitchPush)
+            | (Self::Role(Role::Viewer), _) => false,
+            (Self::Role(Role::Developer), _) => true,
             (Self::Scopes(scopes), Permission::WriteEvents) => scopes.contains(&Scope::EventsWrite),
             (Self::Scopes(scopes), Permission::WriteDevices) => {
                 scopes.contains(&Scope::DevicesWrite)
             }
-            (Self::Scopes(_), Permission::Read | Permission::ManageWebhooks) => false,
+            (
+                Self::Scopes(_),
+                Permission::Read
+                | Permission::ManageWebhooks
+                | Permission::ManagePush
+                | Permission::SwitchPush,
+            ) => false,
         }
     }
 
@@ -249,19 +262,33 @@ mod tests {
 
     #[test]
     fn rights_are_exactly_the_table() {
-        use Permission::{ManageWebhooks, Read, WriteDevices, WriteEvents};
+        use Permission::{ManagePush, ManageWebhooks, Read, SwitchPush, WriteDevices, WriteEvents};
         let table: [(&str, &[Permission]); 8] = [
             (
                 "role:super_admin",
-                &[Read, ManageWebhooks, WriteEvents, WriteDevices],
+                &[
+                    Read,
+                    ManageWebhooks,
+                    WriteEvents,
+                    WriteDevices,
+                    ManagePush,
+                    SwitchPush,
+                ],
             ),
             (
                 "role:admin",
-                &[Read, ManageWebhooks, WriteEvents, WriteDevices],
+                &[
+                    Read,
+                    ManageWebhooks,
+                    WriteEvents,
+                    WriteDevices,
+                    ManagePush,
+                    SwitchPush,
+                ],
             ),
             (
                 "role:developer",
-                &[Read, ManageWebhooks, WriteEvents, WriteDevices],
+                &[Read, ManageWebhooks, WriteEvents, WriteDevices, ManagePush],
             ),
             ("role:viewer", &[Read]),
             ("scopes:events:write", &[WriteEvents]),
@@ -274,7 +301,14 @@ mod tests {
         ];
         for (text, allowed) in table {
             let access = Access::parse(text);
-            for permission in [Read, ManageWebhooks, WriteEvents, WriteDevices] {
+            for permission in [
+                Read,
+                ManageWebhooks,
+                WriteEvents,
+                WriteDevices,
+                ManagePush,
+                SwitchPush,
+            ] {
                 let granted = access.as_ref().is_some_and(|a| a.allows(permission));
                 assert_eq!(
                     granted,

@@ -94,14 +94,14 @@ fn admitted<O>(
     let path = request.raw_path.as_deref().unwrap_or_default();
     let found = find(routes, request.request_context.http.method.as_str(), path)?;
     let (route, parameters) = (found.route, found.parameters);
+    let caller = caller(&request);
+    let network = parameters.iter().find(|(name, _)| *name == "network");
+    let network = network.map(|(_, value)| value.as_str());
+    admit(caller.as_ref(), network, route.needs)?;
     let call = Call {
         parameters,
+        caller,
         request,
     };
-    admit(
-        caller(&call.request).as_ref(),
-        call.parameter("network"),
-        route.needs,
-    )?;
     Ok((route, call))
 }

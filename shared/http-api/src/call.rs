@@ -21,16 +21,50 @@ pub struct Caller {
 #[derive(Debug)]
 pub struct Call {
     pub(crate) parameters: Vec<(&'static str, String)>,
+    pub(crate) caller: Option<Caller>,
     pub(crate) request: ApiGatewayV2httpRequest,
 }
 
 impl Call {
-    /// The network in the path, which is also the caller's.
+    /// The network in the path, which is also the caller's; the caller's, when the path has none.
     ///
     /// # Errors
-    /// When the path names none.
+    /// When neither names one.
     pub fn network(&self) -> Result<NetworkId, Problem> {
-        NetworkId::parse(self.parameter("network")).ok_or(Problem::UnknownPath)
+        if self.parameters.iter().any(|(name, _)| *name == "network") {
+            return NetworkId::parse(self.parameter("network")).ok_or(Problem::UnknownPath);
+        }
+        let caller = self.caller.as_ref().ok_or(Problem::UnknownPath)?;
+        Ok(caller.network.clone())
+    }
+
+    /// Whether the caller may also do what needs `permission`: for an operation of which a part
+    /// needs more than the whole.
+    #[must_use]
+    pub fn allows(&self, permission: Permission) -> bool {
+        let caller = self.caller.as_ref();
+        caller.is_some_and(|caller| caller.access.allows(permission))
+    }
+
+    /// Refuses a change whose `If-Match` names another version than `version`. RFC 9110 §13.1.1:
+    /// it is a list of validators or `*`.
+    ///
+    /// # Errors
+    /// When it does; without `If-Match` never.
+    pub fn if_match(&self, version: u64) -> Result<(), Problem> {
+        let Some(wanted) = self.header("if-match") else {
+            return Ok(());
+        };
+        let current = etag(version);
+        let good = wanted
+            .split(',')
+            .map(str::trim)
+            .any(|tag| tag == "*" || tag == current);
+        if good {
+            Ok(())
+        } else {
+            Err(Problem::PreconditionFailed)
+        }
     }
 
     /// A path parameter; empty when the route has none of this name.
@@ -102,6 +136,12 @@ impl Call {
     }
 }
 
+/// RFC 9110 §8.8.3: a strong validator, the version in quotes.
+#[must_use]
+pub fn etag(version: u64) -> String {
+    format!("\"{version}\"")
+}
+
 /// The caller in a request's authorizer context. `None` unless every part is there and valid: what
 /// the authorizer did not say is denied.
 pub(crate) fn caller(request: &ApiGatewayV2httpRequest) -> Option<Caller> {
@@ -113,17 +153,17 @@ pub(crate) fn caller(request: &ApiGatewayV2httpRequest) -> Option<Caller> {
     })
 }
 
-/// Whether `caller` may do what needs any of `needs` in the network of the path.
+/// Whether `caller` may do what needs any of `needs` in the network of the path, if it names one.
 pub(crate) fn admit(
     caller: Option<&Caller>,
-    network: &str,
+    network: Option<&str>,
     needs: &[Permission],
 ) -> Result<(), Problem> {
     if needs.is_empty() {
         return Ok(());
     }
     let caller = caller.ok_or(Problem::Unauthorized)?;
-    if caller.network.as_str() != network {
+    if network.is_some_and(|network| caller.network.as_str() != network) {
         return Err(Problem::WrongNetwork);
     }
     if needs

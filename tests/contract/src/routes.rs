@@ -14,6 +14,9 @@ const PUBLIC: [&str; 4] = [
     "$default",
 ];
 
+/// The path of SDKs made for social.plus: the key, in a header of its own, names the network.
+const SDK: &str = "ANY /v1/notification";
+
 #[test]
 fn only_the_public_routes_need_no_key() {
     let template = Template::load();
@@ -25,11 +28,12 @@ fn only_the_public_routes_need_no_key() {
             continue;
         }
         assert_eq!(route["AuthorizationType"], "CUSTOM", "{id}");
-        assert_eq!(
-            referenced(&route["AuthorizerId"]),
-            Some("ApiAuthorizer"),
-            "{id}"
-        );
+        let authorizer = referenced(&route["AuthorizerId"]);
+        if key == SDK {
+            assert_eq!(authorizer, Some("SdkAuthorizer"), "{id}");
+            continue;
+        }
+        assert_eq!(authorizer, Some("ApiAuthorizer"), "{id}");
         assert!(
             key.contains(" /v1/networks/{network}/"),
             "{id} belongs to no network"
@@ -41,17 +45,22 @@ fn only_the_public_routes_need_no_key() {
 #[test]
 fn the_authorizer_judges_the_key_alone_and_a_revoked_one_dies_within_a_minute() {
     let template = Template::load();
-    let authorizer = template.properties("ApiAuthorizer");
-    assert_eq!(authorizer["AuthorizerType"], "REQUEST");
-    assert_eq!(authorizer["AuthorizerPayloadFormatVersion"], "2.0");
-    assert_eq!(authorizer["EnableSimpleResponses"], true);
-    assert_eq!(
-        authorizer["IdentitySource"],
-        serde_json::json!(["$request.header.Authorization"])
-    );
-    assert!(authorizer["AuthorizerResultTtlInSeconds"].as_u64().unwrap() <= 60);
-    let uri = authorizer["AuthorizerUri"]["Fn::Sub"].as_str().unwrap();
-    assert!(uri.contains("${Authorizer.Arn}"));
+    for (id, header) in [
+        ("ApiAuthorizer", "Authorization"),
+        ("SdkAuthorizer", "X-API-Key"),
+    ] {
+        let authorizer = template.properties(id);
+        assert_eq!(authorizer["AuthorizerType"], "REQUEST");
+        assert_eq!(authorizer["AuthorizerPayloadFormatVersion"], "2.0");
+        assert_eq!(authorizer["EnableSimpleResponses"], true);
+        assert_eq!(
+            authorizer["IdentitySource"],
+            serde_json::json!([format!("$request.header.{header}")])
+        );
+        assert!(authorizer["AuthorizerResultTtlInSeconds"].as_u64().unwrap() <= 60);
+        let uri = authorizer["AuthorizerUri"]["Fn::Sub"].as_str().unwrap();
+        assert!(uri.contains("${Authorizer.Arn}"));
+    }
 }
 
 #[test]
@@ -140,6 +149,7 @@ fn operations(function: &str) -> Vec<Operation> {
     match function {
         "WebhooksApi" => declared(webhooks_api::ROUTES),
         "EventsApi" => declared(events_api::ROUTES),
+        "DevicesApi" => declared(devices_api::ROUTES),
         _ => panic!("the template sends requests to {function}, which has no ROUTES here"),
     }
 }

@@ -12,6 +12,7 @@ const PATH: &str = "../../functions/webhooks-api/openapi.json";
 fn generated() -> utoipa::openapi::OpenApi {
     let mut document = webhooks_api::ApiDoc::openapi();
     document.merge(events_api::ApiDoc::openapi());
+    document.merge(devices_api::ApiDoc::openapi());
     document
 }
 
@@ -62,8 +63,17 @@ fn every_route_is_documented_and_every_documented_operation_is_a_route() {
             !route.needs.is_empty(),
         )
     });
+    let devices = devices_api::ROUTES.iter().map(|route| {
+        (
+            route.method,
+            route.path,
+            route.name,
+            !route.needs.is_empty(),
+        )
+    });
     let routed: BTreeSet<_> = webhooks
         .chain(events)
+        .chain(devices)
         .map(|(method, path, name, guarded)| {
             (method.to_owned(), path.to_owned(), name.to_owned(), guarded)
         })

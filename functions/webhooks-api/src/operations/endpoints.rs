@@ -109,24 +109,10 @@ pub(crate) fn shown(endpoint: &Endpoint) -> Reply {
     Reply::json(200, &EndpointBody::of(endpoint)).header("etag", &etag(endpoint))
 }
 
-/// RFC 9110 §8.8.3: a strong validator, the version in quotes.
 pub(crate) fn etag(endpoint: &Endpoint) -> String {
-    format!("\"{}\"", endpoint.version)
+    http_api::etag(endpoint.version)
 }
 
-/// RFC 9110 §13.1.1: `If-Match` is a list of validators or `*`.
 pub(crate) fn check_version(call: &Call, endpoint: &Endpoint) -> Result<(), Problem> {
-    let Some(wanted) = call.header("if-match") else {
-        return Ok(());
-    };
-    let current = etag(endpoint);
-    let good = wanted
-        .split(',')
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag == current);
-    if good {
-        Ok(())
-    } else {
-        Err(Problem::PreconditionFailed)
-    }
+    call.if_match(endpoint.version)
 }

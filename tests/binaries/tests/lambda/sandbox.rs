@@ -153,6 +153,7 @@ fn binary(function: &str) -> PathBuf {
         "Authorizer" => env!("CARGO_BIN_EXE_lambda-authorizer"),
         "WebhooksApi" => env!("CARGO_BIN_EXE_lambda-webhooks-api"),
         "EventsApi" => env!("CARGO_BIN_EXE_lambda-events-api"),
+        "DevicesApi" => env!("CARGO_BIN_EXE_lambda-devices-api"),
         "EventFanout" => env!("CARGO_BIN_EXE_lambda-event-fanout"),
         "WebhookDispatch" => env!("CARGO_BIN_EXE_lambda-webhook-dispatch"),
         "RetrySweep" => env!("CARGO_BIN_EXE_lambda-retry-sweep"),

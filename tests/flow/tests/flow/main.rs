@@ -9,6 +9,7 @@
 mod harness;
 
 mod deliver;
+mod devices;
 mod endpoints;
 mod refuse;
 mod retry;

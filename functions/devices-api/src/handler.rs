@@ -1,0 +1,93 @@
+use std::convert::Infallible;
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use domain::api_key::Permission;
+use http_api::{Route, answer};
+use runtime::{Platform, SettingsError};
+use store::Store;
+
+use crate::Settings;
+use crate::operations::{devices, places, sdk, users};
+
+/// What the function needs from outside.
+#[derive(Debug)]
+pub struct Deps {
+    pub(crate) platform: Platform,
+    pub(crate) store: Store,
+}
+
+impl Deps {
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
+        let settings = Settings::from_env(&platform.env)?;
+        Ok(Self {
+            store: Store::new(platform.aws.dynamodb(), settings.table),
+            platform: platform.clone(),
+        })
+    }
+}
+
+macro_rules! routes {
+    ($($operation:ident $method:literal $path:literal $needs:expr, $name:literal;)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Operation { $($operation),+ }
+
+        /// Every path of this function.
+        pub const ROUTES: &[Route<Operation>] = &[
+            $(Route { method: $method, path: $path, needs: $needs, operation: Operation::$operation, name: $name }),+
+        ];
+    };
+}
+
+/// A key that applications hold may write and not read: it would show everyone's devices to
+/// everyone.
+const READ: &[Permission] = &[Permission::Read];
+const WRITE: &[Permission] = &[Permission::WriteDevices];
+const MANAGE: &[Permission] = &[Permission::ManagePush];
+
+routes! {
+    Register "POST" "/v1/networks/{network}/devices" WRITE, "registerDevice";
+    Remove "DELETE" "/v1/networks/{network}/devices/{deviceId}" WRITE, "removeDevice";
+    List "GET" "/v1/networks/{network}/users/{userId}/devices" READ, "listDevices";
+    GetUser "GET" "/v1/networks/{network}/users/{userId}/push-settings" READ, "getUserPushSettings";
+    PutUser "PUT" "/v1/networks/{network}/users/{userId}/push-settings" WRITE, "putUserPushSettings";
+    GetUserChannel "GET" "/v1/networks/{network}/users/{userId}/channels/{channelId}/push-settings" READ, "getUserChannelPushSettings";
+    PutUserChannel "PUT" "/v1/networks/{network}/users/{userId}/channels/{channelId}/push-settings" WRITE, "putUserChannelPushSettings";
+    GetUserCommunity "GET" "/v1/networks/{network}/users/{userId}/communities/{communityId}/push-settings" READ, "getUserCommunityPushSettings";
+    PutUserCommunity "PUT" "/v1/networks/{network}/users/{userId}/communities/{communityId}/push-settings" WRITE, "putUserCommunityPushSettings";
+    GetChannel "GET" "/v1/networks/{network}/channels/{channelId}/push-settings" READ, "getChannelPushSettings";
+    PutChannel "PUT" "/v1/networks/{network}/channels/{channelId}/push-settings" MANAGE, "putChannelPushSettings";
+    GetCommunity "GET" "/v1/networks/{network}/communities/{communityId}/push-settings" READ, "getCommunityPushSettings";
+    PutCommunity "PUT" "/v1/networks/{network}/communities/{communityId}/push-settings" MANAGE, "putCommunityPushSettings";
+    SdkRegister "POST" "/v1/notification" WRITE, "registerDeviceBySdk";
+    SdkRemove "DELETE" "/v1/notification" WRITE, "removeDeviceBySdk";
+}
+
+/// Answers one request.
+///
+/// # Errors
+/// Never; the type is Lambda's.
+pub async fn handle(
+    deps: &Deps,
+    request: ApiGatewayV2httpRequest,
+) -> Result<ApiGatewayV2httpResponse, Infallible> {
+    let run = async |operation, call| match operation {
+        Operation::Register => devices::register(deps, call).await,
+        Operation::Remove => devices::remove(deps, call).await,
+        Operation::List => devices::list(deps, call).await,
+        Operation::GetUser => users::get(deps, call).await,
+        Operation::PutUser => users::put(deps, call).await,
+        Operation::GetUserChannel | Operation::GetUserCommunity => {
+            users::get_place(deps, call).await
+        }
+        Operation::PutUserChannel | Operation::PutUserCommunity => {
+            users::put_place(deps, call).await
+        }
+        Operation::GetChannel | Operation::GetCommunity => places::get(deps, call).await,
+        Operation::PutChannel | Operation::PutCommunity => places::put(deps, call).await,
+        Operation::SdkRegister => sdk::register(deps, call).await,
+        Operation::SdkRemove => sdk::remove(deps, call).await,
+    };
+    Ok(answer(ROUTES, request, &deps.platform, run).await)
+}

@@ -1,0 +1,299 @@
+//! Registering devices, and what people decide about their pushes.
+
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Fanfare};
+
+fn android(device: &str, token: &str, user: &str) -> Value {
+    json!({ "deviceId": device, "platform": "android", "token": token, "userId": user })
+}
+
+impl Fanfare {
+    pub(crate) async fn register(&self, device: &Value) -> Answer {
+        self.post(self.system.keys().device(), "/devices", device)
+            .await
+    }
+
+    async fn devices_of(&self, user: &str) -> Vec<String> {
+        let listed = self.get(&format!("/users/{user}/devices")).await;
+        let items = listed.body["items"].as_array().unwrap();
+        let ids = items.iter().map(|item| item["deviceId"].as_str().unwrap());
+        ids.map(str::to_owned).collect()
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.call(&self.admin(), "PUT", path, &body.to_string(), &[])
+            .await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_belongs_to_one_user_and_a_token_to_one_device() {
+    let fanfare = Fanfare::start().await;
+    let first = fanfare.register(&android("d1", "t1", "ann")).await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    assert!(
+        !first.body.to_string().contains("t1"),
+        "tokens are not shown"
+    );
+    assert_eq!(
+        fanfare.register(&android("d1", "t1", "ann")).await.status,
+        200
+    );
+    // A fresh device id with the same token, as some SDKs make at each start.
+    let again = fanfare.register(&android("d2", "t1", "ann")).await;
+    assert_eq!((again.status, &again.body["moved"]), (201, &json!(false)));
+    assert_eq!(fanfare.devices_of("ann").await, ["d2"]);
+    // Somebody else signs in on the phone: its token moves; then another phone takes its id.
+    let moved = fanfare.register(&android("d3", "t1", "bob")).await;
+    assert_eq!(moved.body["moved"], json!(true));
+    assert_eq!(
+        (
+            fanfare.devices_of("ann").await,
+            fanfare.devices_of("bob").await
+        ),
+        (vec![], vec!["d3".to_owned()])
+    );
+    fanfare.register(&android("d3", "t9", "cy")).await;
+    assert_eq!(
+        (
+            fanfare.devices_of("bob").await,
+            fanfare.devices_of("cy").await
+        ),
+        (vec![], vec!["d3".to_owned()])
+    );
+
+    let device = fanfare.system.keys().device().to_owned();
+    let gone = fanfare
+        .call(&device, "DELETE", "/devices/d3", "", &[])
+        .await;
+    assert_eq!(gone.status, 204);
+    let gone = fanfare
+        .call(&device, "DELETE", "/devices/d3", "", &[])
+        .await;
+    assert_eq!(gone.problem(), "not-found");
+    // The freed token is free.
+    assert_eq!(
+        fanfare.register(&android("d4", "t9", "ann")).await.body["moved"],
+        json!(false)
+    );
+    // A key that applications hold reads nothing.
+    let read = fanfare
+        .call(&device, "GET", "/users/ann/devices", "", &[])
+        .await;
+    assert_eq!(read.problem(), "not-permitted");
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_more_than_twenty_devices_the_oldest_leaves_also_when_they_come_at_once() {
+    let fanfare = Fanfare::start().await;
+    let devices: Vec<_> = (0..8)
+        .map(|n| android(&format!("d{n}"), &format!("t{n}"), "ann"))
+        .collect();
+    let made = devices.iter().map(|device| fanfare.register(device));
+    for answer in futures::future::join_all(made).await {
+        assert_eq!(answer.status, 201, "{}", answer.body);
+    }
+    for n in 8..20 {
+        fanfare
+            .register(&android(&format!("d{n}"), &format!("t{n}"), "ann"))
+            .await;
+    }
+    let oldest = fanfare.devices_of("ann").await[0].clone();
+    let last = fanfare.register(&android("d20", "t20", "ann")).await;
+    assert_eq!(last.body["droppedDeviceIds"], json!([oldest]));
+    let held = fanfare.devices_of("ann").await;
+    assert_eq!((held.len(), held.contains(&oldest)), (20, false));
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_is_refused_with_every_rule_it_breaks() {
+    let fanfare = Fanfare::start().await;
+    for (device, fields) in [
+        (
+            json!({ "deviceId": "x".repeat(151), "platform": "ios", "token": "xyz", "userId": "" }),
+            vec!["deviceId", "token", "userId"],
+        ),
+        (
+            json!({ "deviceId": "d", "platform": "web", "token": "t", "userId": "u", "provider": "apns", "locale": "?" }),
+            vec!["locale", "platform"],
+        ),
+        (
+            json!({ "deviceId": "d", "platform": "ios", "token": "ab", "userId": "u", "provider": "baidu" }),
+            vec!["provider"],
+        ),
+        (
+            json!({ "deviceId": "d", "platform": "ios", "token": "ab".repeat(201), "userId": "u" }),
+            vec!["token"],
+        ),
+        (
+            json!({ "deviceId": "d", "platform": "android", "token": "t", "userId": "u", "colour": 1 }),
+            vec!["colour"],
+        ),
+    ] {
+        let refused = fanfare.register(&device).await;
+        assert_eq!(refused.problem(), "invalid-fields", "{device}");
+        let mut told: Vec<_> = refused.body["errors"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|error| error["field"].as_str().unwrap())
+            .collect();
+        told.sort_unstable();
+        assert_eq!(told, fields, "{device}");
+    }
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sdks_made_for_social_plus_register_with_their_key_in_its_own_header() {
+    let fanfare = Fanfare::start().await;
+    let url = format!("{}/v1/notification", fanfare.system.api());
+    let device = fanfare.system.keys().device().to_owned();
+    let post = |key: &str| {
+        let body = android("d1", "t1", "ann").to_string();
+        fanfare
+            .http
+            .post(&url)
+            .header("X-API-Key", key)
+            .body(body)
+            .send()
+    };
+    let done = post(&device).await.unwrap();
+    assert_eq!(done.status(), 200);
+    assert_eq!(
+        done.json::<Value>().await.unwrap(),
+        json!({ "status": "success" })
+    );
+    assert_eq!(fanfare.devices_of("ann").await, ["d1"]);
+    for (key, status) in [
+        ("nonsense", 403),
+        (fanfare.producer().as_str(), 403),
+        (&format!("Bearer {device}"), 403),
+        ("", 401),
+    ] {
+        assert_eq!(post(key).await.unwrap().status(), status, "{key}");
+    }
+    // The other header does not open this path, nor this one any other.
+    let wrong = fanfare
+        .http
+        .post(&url)
+        .bearer_auth(&device)
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), 401);
+    let devices = format!("{}/v1/networks/demo/devices", fanfare.system.api());
+    let wrong = fanfare
+        .http
+        .post(devices)
+        .header("X-API-Key", &device)
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(wrong.status(), 401);
+
+    let delete = |query: &str| {
+        fanfare
+            .http
+            .delete(format!("{url}{query}"))
+            .header("X-API-Key", &device)
+            .send()
+    };
+    assert_eq!(
+        delete("?deviceId=d1&userId=ann").await.unwrap().status(),
+        200
+    );
+    assert_eq!(delete("?deviceId=d1").await.unwrap().status(), 404);
+    assert_eq!(delete("?device=d1").await.unwrap().status(), 422);
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_decide_by_module_and_by_channel_and_community() {
+    let fanfare = Fanfare::start().await;
+    let path = "/users/ann/push-settings";
+    let default = fanfare.get(path).await;
+    assert_eq!(
+        default.body,
+        json!({ "enabled": true, "modules": { "chat": true, "social": true, "video-streaming": true } })
+    );
+    let set = fanfare
+        .put(path, &json!({ "modules": { "chat": false } }))
+        .await;
+    assert_eq!(
+        set.body["modules"],
+        json!({ "chat": false, "social": true, "video-streaming": true })
+    );
+    assert_eq!(fanfare.get(path).await.body, set.body);
+    // Devices and decisions are one record and do not undo each other.
+    fanfare.register(&android("d1", "t1", "ann")).await;
+    assert_eq!(fanfare.get(path).await.body, set.body);
+
+    let path = "/users/ann/communities/chess/push-settings";
+    let set = fanfare
+        .put(
+            path,
+            &json!({ "mode": "subscribe", "events": { "post.reacted": false } }),
+        )
+        .await;
+    assert_eq!((set.status, &set.body["mode"]), (200, &json!("subscribe")));
+    let got = fanfare.get(path).await;
+    assert_eq!(
+        (
+            &got.body["events"]["post.reacted"],
+            &got.body["events"]["post.created"]
+        ),
+        (&json!(false), &json!(true))
+    );
+    assert_eq!(
+        fanfare
+            .get("/users/ann/channels/chess/push-settings")
+            .await
+            .body["mode"],
+        "default"
+    );
+    assert_eq!(fanfare.devices_of("ann").await, ["d1"]);
+    for (path, body, field) in [
+        (
+            "/users/ann/push-settings",
+            json!({ "modules": { "story": false } }),
+            "modules.story",
+        ),
+        (
+            "/users/ann/channels/c/push-settings",
+            json!({ "events": { "post.created": false } }),
+            "events.post.created",
+        ),
+        (
+            "/users/ann/channels/c/push-settings",
+            json!({ "mode": "loud" }),
+            "mode",
+        ),
+    ] {
+        let refused = fanfare.put(path, &body).await;
+        assert_eq!(
+            refused.body["errors"][0]["field"], field,
+            "{}",
+            refused.body
+        );
+    }
+
+    let path = "/channels/general/push-settings";
+    assert_eq!(fanfare.get(path).await.body, json!({ "mode": "default" }));
+    assert_eq!(
+        fanfare.put(path, &json!({ "mode": "silent" })).await.body,
+        json!({ "mode": "silent" })
+    );
+    assert_eq!(fanfare.get(path).await.body, json!({ "mode": "silent" }));
+    let device = fanfare.system.keys().device().to_owned();
+    let refused = fanfare
+        .call(&device, "PUT", path, r#"{"mode":"default"}"#, &[])
+        .await;
+    assert_eq!(refused.problem(), "not-permitted");
+    fanfare.system.stop().await;
+}
