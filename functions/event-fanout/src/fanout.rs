@@ -45,7 +45,7 @@ pub(crate) async fn fan_out(
         .endpoints
         .at(&deps.store, &event.network, received, now)
         .await?;
-    let fresh = plan(&event, &endpoints);
+    let fresh = plan(&event, reported.audience, &endpoints);
     let (destinations, continued) = match deps
         .store
         .take_event(&event, &reported.message_id, &fresh)
@@ -111,6 +111,7 @@ async fn owe(
         endpoint_version,
         // A continued plan may have sent this delivery before.
         repeated: continued || !fresh,
+        reserved: false,
         body,
     };
     Ok(Outgoing {

@@ -1,7 +1,7 @@
 //! The JSON of this API.
 
 use domain::attempt::{Attempt, Outcome};
-use domain::event::Draft;
+use domain::event::{Draft, Origin};
 use http_api::ProblemBody;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -52,6 +52,7 @@ impl EventRequest<'_> {
             data: self.data,
             timestamp: self.timestamp.as_deref(),
             version: self.version.as_deref(),
+            origin: Origin::Producer,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! One dead letter, and what is done with it.
 
-use domain::attempt::{Attempt, Outcome};
+use domain::attempt::Attempt;
 use domain::delivery::State;
 use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
 use queue::{MAX_DELAY, Outgoing, Record};
@@ -55,16 +55,12 @@ async fn rescue(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Err
 /// The attempt cannot be made, however often it is tried: a dead letter, visible as every other.
 async fn give_up(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Error> {
     let now = deps.platform.clock.now();
-    let attempt = Attempt {
-        number: message.attempt,
-        at: now,
-        duration_ms: 0,
-        outcome: Outcome::Failed,
-        status: None,
-        reason: "could_not_be_attempted".to_owned(),
-        explanation: "Fanfare failed each time it tried to make this attempt; the operator's log has the reasons".to_owned(),
-        response: None,
-    };
+    let attempt = Attempt::unsent(
+        message.attempt,
+        now,
+        "could_not_be_attempted",
+        "Fanfare failed each time it tried to make this attempt; the operator's log has the reasons",
+    );
     let finished = Finished {
         attempt: &attempt,
         state: State::Dead,

@@ -13,7 +13,7 @@ use crate::sweep::sweep;
 pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
-    pub(crate) webhooks: Queue,
+    pub(crate) retries: Queue,
 }
 
 impl Deps {
@@ -23,7 +23,7 @@ impl Deps {
         let settings = Settings::from_env(&platform.env)?;
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
-            webhooks: Queue::new(platform.aws.sqs(), settings.webhook_queue),
+            retries: Queue::new(platform.aws.sqs(), settings.retry_queue),
             platform: platform.clone(),
         })
     }

@@ -5,8 +5,8 @@ use runtime::{Env, SettingsError};
 pub struct Settings {
     /// The DynamoDB table.
     pub table: String,
-    /// URL of the webhook queue.
-    pub webhook_queue: String,
+    /// URL of the queue of everything but first tries.
+    pub retry_queue: String,
 }
 
 impl Settings {
@@ -16,7 +16,7 @@ impl Settings {
         let mut read = env.reader();
         let settings = Self {
             table: read.required("TABLE_NAME"),
-            webhook_queue: read.required("WEBHOOK_QUEUE_URL"),
+            retry_queue: read.required("RETRY_QUEUE_URL"),
         };
         read.finish(settings)
     }

@@ -72,7 +72,7 @@ async fn sweep_page(deps: &Deps, page: Vec<Result<Due, store::Error>>, swept: &m
     let found = page.len();
     let due: Vec<_> = page.into_iter().filter_map(Result::ok).collect();
     let messages: Vec<_> = due.iter().map(|due| message(due, now)).collect();
-    let sent = deps.webhooks.send(&messages).await;
+    let sent = deps.retries.send(&messages).await;
     let taken = due.iter().zip(sent).filter(|(_, sent)| sent.is_ok());
     let moved = taken.map(|(due, _)| deps.store.put_off(due, rescue_at(due, now)));
     let mut acted: usize = 0;
@@ -102,6 +102,7 @@ fn message(due: &Due, now: Timestamp) -> Outgoing {
         endpoint_version: 0,
         // Another message for the same attempt may still be on its way.
         repeated: true,
+        reserved: false,
         body: None,
     };
     let delay = due.next.since(now).min(MAX_DELAY);

@@ -1,35 +1,45 @@
-//! One attempt, in this order: claim if suspect → sign → POST → classify → record.
+//! One attempt, in this order: admit → claim if suspect → sign → POST → record → conclude.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use domain::attempt::{Attempt, MAX_RESPONSE_KEPT, Outcome, Seen, judge};
-use domain::delivery::{Carrier, State, arrange, settle};
+use domain::delivery::{Carrier, RESCUE_AFTER, State, arrange, settle};
+use domain::endpoint::Timeout;
 use domain::event::Event;
-use domain::retry::Schedule;
+use domain::operational::{self, News};
 use domain::time::Timestamp;
 use domain::webhook_url::WebhookUrl;
-use outbound::{Answer, Failure};
 use queue::Record;
-use queue::message::{DeliveryMessage, Malformed, owner};
-use store::{Claim, Claimant, Finished, Quarantined, Recorded};
+use queue::message::DeliveryMessage;
+use store::{Claim, Claimant, Finished, Recorded, Slot};
 use telemetry::chain::chain;
-use telemetry::event::{
-    AttemptFailed, DeliveryAbandoned, DeliveryDied, MessageQuarantined, ResultLost,
-};
 
 use crate::Deps;
+use crate::admission::{Admitted, Later, Why, admit};
+use crate::aftermath::{conclude, report};
+use crate::answer::Made;
+use crate::endpoints::Known;
 use crate::request::build;
+use crate::{quarantine, tell};
 
-/// The one deadline of an attempt: DNS, connect, TLS, headers and body together.
-/// Source: Standard Webhooks advises 15–30 s. Must stay below the function's timeout.
-pub const DEADLINE: Duration = Duration::from_secs(15);
+/// The longest that one attempt may take: DNS, connect, TLS, headers and body together. Must stay
+/// below the function's timeout.
+pub const DEADLINE: Duration = Duration::from_secs(30);
+const _: () = assert!(DEADLINE.as_secs() == Timeout::MAX.seconds() as u64);
 
 /// An attempt starts only this soon after its batch came in, so that slow stores cannot push it
 /// past the function's end: it would have been sent with nobody left to record it.
 pub const LATEST_START: Duration = Duration::from_secs(10);
 
+/// The longest that is spent on conclusions: what did not fit is found out by the next attempt.
+pub const CONCLUSIONS: Duration = Duration::from_secs(5);
+
 /// How long a claim holds: as long as the function may run.
-const CLAIM: Duration = Duration::from_secs(40);
+pub(crate) const CLAIM: Duration = Duration::from_secs(60);
+
+/// A wait beyond this is written down, so that the sweep does not take the delivery for lost and
+/// send a second message for it.
+const UNWRITTEN_WAIT: Duration = Duration::from_secs(300);
 
 /// How long a delivery to a disabled endpoint is left before it is looked at again.
 const DISABLED_CHECK: Duration = Duration::from_secs(900);
@@ -40,6 +50,8 @@ pub(crate) enum Attempted {
     Delivered,
     /// The message for the next attempt is to be sent, to arrive at the given time.
     Retry(Box<DeliveryMessage>, Timestamp),
+    /// The same attempt is to be made at the given time; only its message knows of it.
+    Postponed(Box<DeliveryMessage>, Timestamp),
     /// The next attempt is far away, or the endpoint is disabled: the sweep sends its message.
     Parked,
     Dead,
@@ -62,35 +74,35 @@ pub(crate) async fn run(
 ) -> Result<Attempted, String> {
     let message = match DeliveryMessage::read(&record.body) {
         Ok(message) => message,
-        Err(malformed) => return quarantine(deps, record, &malformed).await,
+        Err(malformed) => return quarantine::keep(deps, record, &malformed).await,
     };
+    let suspect = suspect(&record, &message);
     let now = deps.platform.clock.now();
-    if suspect(&record, &message) {
-        let claimant = Claimant {
-            token: domain::base32::encode(&deps.platform.random.bytes::<16>()),
+    let (network, id) = (&message.network, message.delivery.endpoint());
+    let found = deps
+        .endpoints
+        .find(&deps.store, network, id, message.endpoint_version, now)
+        .await;
+    let Some(known) = found.map_err(|error| chain(&error))? else {
+        let made = Made::unsent(
+            message.attempt,
             now,
-            until: now.after(CLAIM),
-        };
-        let claim = deps
-            .store
-            .claim(
-                &message.network,
-                message.delivery,
-                message.attempt,
-                &claimant,
-            )
-            .await;
-        match claim.map_err(|error| chain(&error))? {
-            Claim::Granted => {}
-            Claim::Settled => return Ok(Attempted::Stale),
-            Claim::InProgress => {
-                return Err("another holder of this message is making the attempt".to_owned());
-            }
-        }
+            "endpoint_deleted",
+            "the endpoint was deleted before this attempt; nothing was sent",
+            true,
+        );
+        return record_result(deps, message, None, made).await;
+    };
+    if !known.endpoint.is_enabled() {
+        return park(deps, &message).await;
     }
-    match make(deps, &message, now, began).await? {
-        Some(made) => record_result(deps, message, made).await,
-        None => park(deps, &message).await,
+    match admit(deps, &known, &message, now).await? {
+        Admitted::Later(later) => postpone(deps, message, later, now).await,
+        Admitted::Go(slot) => {
+            let attempted = attempt(deps, message, Arc::clone(&known), suspect, began).await;
+            give_back(deps, &known, slot).await;
+            attempted
+        }
     }
 }
 
@@ -100,118 +112,88 @@ fn suspect(record: &Record, message: &DeliveryMessage) -> bool {
     record.receive_count > 1 || message.repeated || message.attempt > 1
 }
 
-/// The attempt itself, or a finished attempt that says why nothing was sent; `None` when the
-/// endpoint is disabled and the delivery is to wait without one.
+/// From the claim to the record and what follows from it.
+async fn attempt(
+    deps: &Deps,
+    message: DeliveryMessage,
+    known: Arc<Known>,
+    suspect: bool,
+    began: Timestamp,
+) -> Result<Attempted, String> {
+    if suspect {
+        match claim(deps, &message).await? {
+            Claim::Granted => {}
+            Claim::Settled => return Ok(Attempted::Stale),
+            Claim::InProgress => {
+                return Err("another holder of this message is making the attempt".to_owned());
+            }
+        }
+    }
+    let made = make(deps, &message, &known, began).await?;
+    record_result(deps, message, Some(&known), made).await
+}
+
+async fn claim(deps: &Deps, message: &DeliveryMessage) -> Result<Claim, String> {
+    let now = deps.platform.clock.now();
+    let claimant = Claimant {
+        token: domain::base32::encode(&deps.platform.random.bytes::<16>()),
+        now,
+        until: now.after(CLAIM),
+    };
+    let (network, id) = (&message.network, message.delivery);
+    let claim = deps
+        .store
+        .claim(network, id, message.attempt, &claimant)
+        .await;
+    claim.map_err(|error| chain(&error))
+}
+
+/// The attempt itself, or a finished attempt that says why nothing was sent.
 async fn make(
     deps: &Deps,
     message: &DeliveryMessage,
-    now: Timestamp,
+    known: &Known,
     began: Timestamp,
-) -> Result<Option<Made>, String> {
-    let id = message.delivery.endpoint();
-    let endpoint = deps
-        .endpoints
-        .find(
-            &deps.store,
-            &message.network,
-            id,
-            message.endpoint_version,
+) -> Result<Made, String> {
+    let endpoint = &known.endpoint;
+    let now = deps.platform.clock.now();
+    let unsent = |reason, explanation, last| {
+        Ok(Made::unsent(
+            message.attempt,
             now,
-        )
-        .await;
-    let Some(endpoint) = endpoint.map_err(|error| chain(&error))? else {
-        return Ok(Some(Made::final_word(
-            message,
-            now,
-            "endpoint_deleted",
-            "the endpoint was deleted before this attempt; nothing was sent",
-        )));
+            reason,
+            explanation,
+            last,
+        ))
     };
-    if !endpoint.enabled {
-        return Ok(None);
-    }
     // The same rules as on saving, on every attempt: yesterday's good address may be bad today.
     let Ok(url) = WebhookUrl::parse(&endpoint.url, deps.policy) else {
-        return Ok(Some(Made::unsent(
-            message,
-            now,
+        return unsent(
             "url_not_allowed",
             "the endpoint's URL is not allowed any more; nothing was sent",
-        )));
+            false,
+        );
     };
     let Some(event) = event(deps, message).await? else {
-        return Ok(Some(Made::final_word(
-            message,
-            now,
+        return unsent(
             "event_expired",
             "the event is past its retention period; nothing was sent",
-        )));
+            true,
+        );
     };
-    let secrets = deps
+    let material = deps
         .vault
-        .secrets(&message.network, endpoint.secret, id, now)
+        .material(&message.network, endpoint.secret, endpoint.id, now)
         .await
         .map_err(|error| chain(&error))?;
-    if deps.platform.clock.now().since(began) > LATEST_START {
+    let starts = deps.platform.clock.now();
+    if starts.since(began) > LATEST_START {
         return Err("the stores were too slow to start the attempt in time".to_owned());
     }
-    let answer = deps
-        .client
-        .post(build(url, &event, &secrets, now, DEADLINE))
-        .await;
-    Ok(Some(Made {
-        attempt: finished(message.attempt, now, answer),
-        last: false,
-    }))
-}
-
-/// Leaves a delivery whose endpoint is disabled as it is: no try is used up, and once the endpoint
-/// is enabled it goes on where it was.
-async fn park(deps: &Deps, message: &DeliveryMessage) -> Result<Attempted, String> {
-    let next = deps.platform.clock.now().after(DISABLED_CHECK);
-    let (network, id) = (&message.network, message.delivery);
-    let parked = deps.store.park(network, id, message.attempt, next).await;
-    match parked.map_err(|error| chain(&error))? {
-        true => Ok(Attempted::Parked),
-        false => Ok(Attempted::Stale),
-    }
-}
-
-/// A finished attempt; `last` when no further one can help.
-struct Made {
-    attempt: Attempt,
-    last: bool,
-}
-
-impl Made {
-    fn unsent(message: &DeliveryMessage, at: Timestamp, reason: &str, explanation: &str) -> Self {
-        let attempt = Attempt {
-            number: message.attempt,
-            at,
-            duration_ms: 0,
-            outcome: Outcome::Failed,
-            status: None,
-            reason: reason.to_owned(),
-            explanation: explanation.to_owned(),
-            response: None,
-        };
-        Self {
-            attempt,
-            last: false,
-        }
-    }
-
-    fn final_word(
-        message: &DeliveryMessage,
-        at: Timestamp,
-        reason: &str,
-        explanation: &str,
-    ) -> Self {
-        Self {
-            last: true,
-            ..Self::unsent(message, at, reason, explanation)
-        }
-    }
+    let request = build(url, &event, endpoint, &material, starts);
+    let answer = deps.client.post(request).await;
+    let now = deps.platform.clock.now();
+    Ok(Made::sent(message.attempt, starts, now, &answer))
 }
 
 async fn event(deps: &Deps, message: &DeliveryMessage) -> Result<Option<Event>, String> {
@@ -226,75 +208,76 @@ async fn event(deps: &Deps, message: &DeliveryMessage) -> Result<Option<Event>, 
     Ok(stored.map(|stored| stored.event))
 }
 
-fn finished(number: u32, at: Timestamp, answer: Result<Answer, Failure>) -> Attempt {
-    let (seen, total, body) = match &answer {
-        Ok(answer) => (
-            Seen::Status(answer.status),
-            answer.connection.timing.total,
-            Some(&answer.body),
-        ),
-        // The status line is the receiver's word; that its body then broke off changes nothing.
-        Err(failure)
-            if failure
-                .status
-                .is_some_and(|status| (200..300).contains(&status)) =>
-        {
-            (
-                Seen::Status(failure.status.unwrap_or_default()),
-                failure.connection.timing.total,
-                None,
-            )
+/// A place is only a courtesy to the receiver, so one that cannot be given back lapses.
+async fn give_back(deps: &Deps, known: &Known, slot: Option<Slot>) {
+    if let Some(slot) = slot {
+        let (network, id) = (&known.endpoint.network, known.endpoint.id);
+        let freed = deps.store.free_slot(network, id, slot).await;
+        if let Err(error) = freed {
+            tell::aftermath_failed(deps, known, "place", &error);
         }
-        Err(failure) => (
-            Seen::Failure {
-                word: failure.kind.word(),
-                explanation: failure.kind.explain(),
-            },
-            failure.connection.timing.total,
-            None,
-        ),
-    };
-    let (outcome, reason, explanation) = judge(seen);
-    let response = match (outcome, body) {
-        (Outcome::Failed, Some(body)) if !body.is_empty() => Some(
-            String::from_utf8_lossy(body)
-                .chars()
-                .take(MAX_RESPONSE_KEPT)
-                .collect(),
-        ),
-        (Outcome::Failed | Outcome::Succeeded, _) => None,
-    };
-    Attempt {
-        number,
-        at,
-        duration_ms: u32::try_from(total.as_millis()).unwrap_or(u32::MAX),
-        outcome,
-        status: answer.map_or_else(|failure| failure.status, |answer| Some(answer.status)),
-        reason: reason.to_owned(),
-        explanation,
-        response,
     }
 }
 
+/// Leaves a delivery whose endpoint is disabled as it is: no try is used up, and once the endpoint
+/// is enabled it goes on where it was.
+async fn park(deps: &Deps, message: &DeliveryMessage) -> Result<Attempted, String> {
+    let next = deps.platform.clock.now().after(DISABLED_CHECK);
+    let (network, id) = (&message.network, message.delivery);
+    let parked = deps.store.park(network, id, message.attempt, next).await;
+    match parked.map_err(|error| chain(&error))? {
+        true => Ok(Attempted::Parked),
+        false => Ok(Attempted::Stale),
+    }
+}
+
+/// Leaves the attempt for later, without using up a try.
+async fn postpone(
+    deps: &Deps,
+    message: DeliveryMessage,
+    later: Later,
+    now: Timestamp,
+) -> Result<Attempted, String> {
+    tell::postponed(deps, &message, later, now);
+    let reserved = later.why == Why::Rate;
+    let wait = later.at.since(now);
+    let mut message = DeliveryMessage {
+        reserved,
+        ..message
+    };
+    if later.why == Why::BreakerOpen || wait > UNWRITTEN_WAIT {
+        let (network, id) = (&message.network, message.delivery);
+        let due = later.at.after(RESCUE_AFTER);
+        let written = deps
+            .store
+            .postpone(network, id, message.attempt, later.at, due)
+            .await;
+        if !written.map_err(|error| chain(&error))? {
+            return Ok(Attempted::Stale);
+        }
+        // From here on the sweep knows of it too.
+        message.repeated = true;
+    }
+    Ok(Attempted::Postponed(Box::new(message), later.at))
+}
+
+/// Records a finished attempt, then says what it means for its endpoint.
 async fn record_result(
     deps: &Deps,
     message: DeliveryMessage,
+    known: Option<&Known>,
     made: Made,
 ) -> Result<Attempted, String> {
     let now = deps.platform.clock.now();
-    let Made { attempt, last } = made;
     let jitter = deps.platform.random.fraction();
-    let state = if last {
-        State::Dead
-    } else {
-        settle(
-            attempt.outcome,
-            attempt.number,
-            &Schedule::default(),
-            now,
-            jitter,
-        )
-    };
+    let schedule = known.map(|known| known.endpoint.schedule());
+    let state = settle(
+        &made.verdict,
+        message.attempt,
+        &schedule.unwrap_or_default(),
+        now,
+        jitter,
+    );
     let arranged = match state {
         State::Pending {
             next_attempt: Some(next),
@@ -302,34 +285,38 @@ async fn record_result(
         State::Pending { next_attempt: None } | State::Delivered | State::Dead => None,
     };
     let finished = Finished {
-        attempt: &attempt,
+        attempt: &made.attempt,
         state,
         due: arranged.map(|(_, (_, due))| due),
     };
-    match deps
-        .store
-        .record(&message.network, message.delivery, finished)
-        .await
-    {
+    let (network, id) = (&message.network, message.delivery);
+    match deps.store.record(network, id, finished).await {
         Ok(Recorded::Now) => {}
         Ok(Recorded::Stale) => return Ok(Attempted::Stale),
         Err(error) => {
-            tell_result_lost(deps, &message, now);
+            tell::result_lost(deps, &message, now);
             return Err(chain(&error));
         }
     }
+    if let Some(known) = known {
+        let following = follow_up(deps, &message, known, &made, state, now);
+        if let Err(elapsed) = tokio::time::timeout(CONCLUSIONS, following).await {
+            tell::aftermath_failed(deps, known, "conclusions", &elapsed);
+        }
+    }
+    let attempt = &made.attempt;
     Ok(match (state, arranged) {
         (State::Delivered, _) => Attempted::Delivered,
-        (State::Dead, _) if last => {
-            tell_abandoned(deps, &message, &attempt, now);
+        (State::Dead, _) if made.verdict.last => {
+            tell::abandoned(deps, &message, attempt, now);
             Attempted::Abandoned
         }
         (State::Dead, _) => {
-            tell_died(deps, &message, &attempt, now);
+            tell::died(deps, &message, attempt, now);
             Attempted::Dead
         }
         (State::Pending { .. }, Some((next, (carrier, _)))) => {
-            tell_failed(deps, &message, &attempt, next, now);
+            tell::failed(deps, &message, attempt, next, now);
             match carrier {
                 Carrier::Queue => Attempted::Retry(Box::new(next_message(message)), next),
                 Carrier::Sweep => Attempted::Parked,
@@ -339,80 +326,43 @@ async fn record_result(
     })
 }
 
+/// The whole answer, the endpoint's health, and news. None of it can undo the record.
+async fn follow_up(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    known: &Known,
+    made: &Made,
+    state: State,
+    now: Timestamp,
+) {
+    let (network, id) = (&message.network, message.delivery);
+    if let Some(whole) = &made.whole {
+        let number = made.attempt.number;
+        let kept = deps.store.keep_response(network, id, number, whole).await;
+        if let Err(error) = kept {
+            tell::aftermath_failed(deps, known, "answer", &error);
+        }
+    }
+    conclude(deps, known, made, now).await;
+    // News about a failed delivery of news could go round for ever.
+    let about_us = message
+        .body
+        .as_ref()
+        .is_some_and(|body| operational::is_reserved(&body.event_type));
+    if state == State::Dead && !about_us {
+        let attempts = made.attempt.number;
+        let reason = &made.attempt.reason;
+        let news = News::exhausted(&known.endpoint, id, &message.event, attempts, reason);
+        report(deps, known, &news, now).await;
+    }
+}
+
 /// The message of the attempt after this one.
 fn next_message(message: DeliveryMessage) -> DeliveryMessage {
     DeliveryMessage {
         attempt: message.attempt.saturating_add(1),
         repeated: false,
+        reserved: false,
         ..message
     }
-}
-
-fn tell_failed(
-    deps: &Deps,
-    message: &DeliveryMessage,
-    attempt: &Attempt,
-    next: Timestamp,
-    now: Timestamp,
-) {
-    let event = AttemptFailed {
-        network: message.network.to_string(),
-        delivery_id: message.delivery.to_string(),
-        attempt: attempt.number,
-        reason: attempt.reason.clone(),
-        retry_in_ms: u64::try_from(next.since(now).as_millis()).unwrap_or(u64::MAX),
-    };
-    deps.platform.telemetry.emit(&event, now.millis());
-}
-
-fn tell_died(deps: &Deps, message: &DeliveryMessage, attempt: &Attempt, now: Timestamp) {
-    let event = DeliveryDied {
-        network: message.network.to_string(),
-        delivery_id: message.delivery.to_string(),
-        attempts: attempt.number,
-        reason: attempt.reason.clone(),
-    };
-    deps.platform.telemetry.emit(&event, now.millis());
-}
-
-fn tell_abandoned(deps: &Deps, message: &DeliveryMessage, attempt: &Attempt, now: Timestamp) {
-    let event = DeliveryAbandoned {
-        network: message.network.to_string(),
-        delivery_id: message.delivery.to_string(),
-        reason: attempt.reason.clone(),
-    };
-    deps.platform.telemetry.emit(&event, now.millis());
-}
-
-fn tell_result_lost(deps: &Deps, message: &DeliveryMessage, now: Timestamp) {
-    let event = ResultLost {
-        network: message.network.to_string(),
-        delivery_id: message.delivery.to_string(),
-        attempt: message.attempt,
-        results_lost: 1,
-    };
-    deps.platform.telemetry.emit(&event, now.millis());
-}
-
-async fn quarantine(deps: &Deps, record: Record, why: &Malformed) -> Result<Attempted, String> {
-    let message = Quarantined {
-        network: owner(&record.body),
-        queue: "webhooks".to_owned(),
-        message_id: record.message_id.clone(),
-        reason: why.to_string(),
-        at: record.sent,
-        body: record.body,
-    };
-    let stored = deps.store.quarantine(&message).await;
-    stored.map_err(|error| chain(&error))?;
-    let event = MessageQuarantined {
-        queue: "webhooks",
-        message_id: record.message_id,
-        reason: why.word(),
-        quarantined: 1,
-    };
-    deps.platform
-        .telemetry
-        .emit(&event, deps.platform.clock.now().millis());
-    Ok(Attempted::Quarantined)
 }

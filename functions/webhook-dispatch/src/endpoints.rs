@@ -1,28 +1,47 @@
-//! Endpoints, kept between invocations.
+//! Endpoints and how they are doing, kept between invocations.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use domain::endpoint::Endpoint;
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
-use store::Store;
+use store::{KnownHealth, Store};
 
 /// How long an endpoint is used without asking: the longest that a changed URL, a deletion or a
-/// switch-off goes unnoticed by deliveries fanned out before it.
+/// switch-off goes unnoticed by deliveries fanned out before it, and that dispatchers know
+/// different things of its health.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// Most endpoints kept.
 const MAX_ENDPOINTS: usize = 10_000;
 
-#[derive(Debug, Default)]
-pub(crate) struct Endpoints(Mutex<HashMap<(NetworkId, EndpointId), Known>>);
+type Id = (NetworkId, EndpointId);
 
-#[derive(Debug, Clone)]
-struct Known {
-    endpoint: Option<Endpoint>,
+#[derive(Debug, Default)]
+pub(crate) struct Endpoints(Mutex<HashMap<Id, Arc<Known>>>);
+
+/// What is known of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Known {
+    pub(crate) endpoint: Endpoint,
     read_at: Timestamp,
+    health: Mutex<KnownHealth>,
+    /// Held while its health is changed, so that a batch of failures is counted one by one instead
+    /// of racing itself.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+}
+
+impl Known {
+    pub(crate) fn health(&self) -> KnownHealth {
+        // A panic elsewhere cannot leave it half-written: it is copied in one piece.
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn learn(&self, health: KnownHealth) {
+        *self.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    }
 }
 
 impl Endpoints {
@@ -34,38 +53,42 @@ impl Endpoints {
         id: EndpointId,
         version: u64,
         now: Timestamp,
-    ) -> Result<Option<Endpoint>, store::Error> {
+    ) -> Result<Option<Arc<Known>>, store::Error> {
         let key = (network.clone(), id);
         if let Some(known) = self.known(&key)
             && now.since(known.read_at) < MAX_AGE
-            && known
-                .endpoint
-                .as_ref()
-                .is_some_and(|endpoint| endpoint.version >= version)
+            && known.endpoint.version >= version
         {
-            return Ok(known.endpoint);
+            return Ok(Some(known));
         }
-        let endpoint = store.endpoint(network, id).await?;
+        let (endpoint, health) =
+            tokio::try_join!(store.endpoint(network, id), store.health(network, id))?;
+        let known = endpoint.map(|endpoint| {
+            Arc::new(Known {
+                endpoint,
+                read_at: now,
+                health: Mutex::new(health),
+                changing: tokio::sync::Mutex::default(),
+            })
+        });
+        self.keep(key, known.clone());
+        Ok(known)
+    }
+
+    fn known(&self, key: &Id) -> Option<Arc<Known>> {
+        // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.get(key).cloned()
+    }
+
+    fn keep(&self, key: Id, known: Option<Arc<Known>>) {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_ENDPOINTS {
             all.clear();
         }
-        all.insert(
-            key,
-            Known {
-                endpoint: endpoint.clone(),
-                read_at: now,
-            },
-        );
-        Ok(endpoint)
-    }
-
-    fn known(&self, key: &(NetworkId, EndpointId)) -> Option<Known> {
-        // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(key)
-            .cloned()
+        match known {
+            Some(known) => all.insert(key, known),
+            None => all.remove(&key),
+        };
     }
 }

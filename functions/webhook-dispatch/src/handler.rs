@@ -21,7 +21,8 @@ use crate::endpoints::Endpoints;
 pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
-    pub(crate) webhooks: Queue,
+    pub(crate) retries: Queue,
+    pub(crate) events: Queue,
     pub(crate) vault: Vault,
     pub(crate) client: Client,
     pub(crate) policy: AddressPolicy,
@@ -40,7 +41,8 @@ impl Deps {
         };
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
-            webhooks: Queue::new(platform.aws.sqs(), settings.webhook_queue),
+            retries: Queue::new(platform.aws.sqs(), settings.retry_queue),
+            events: Queue::new(platform.aws.sqs(), settings.events_queue),
             vault: Vault::new(
                 platform.aws.secretsmanager(),
                 settings.secret_prefix,
@@ -62,7 +64,7 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     let began = deps.platform.clock.now();
     let results = each_record(batch, |record| run(deps, record, began)).await;
     let mut failed = Vec::new();
-    let mut retries = Vec::new();
+    let mut later = Vec::new();
     let mut summary = BatchDispatched {
         delivered: 0,
         retried: 0,
@@ -73,56 +75,74 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     for (message_id, result) in results {
         match result {
             Ok(Attempted::Delivered) => summary.delivered += 1,
-            Ok(Attempted::Retry(message, next)) => {
+            Ok(Attempted::Retry(message, at)) => {
                 summary.retried += 1;
-                retries.push((message, next));
+                later.push(Later {
+                    message,
+                    at,
+                    carried_by: None,
+                });
             }
+            Ok(Attempted::Postponed(message, at)) => later.push(Later {
+                message,
+                at,
+                carried_by: Some(message_id),
+            }),
             Ok(Attempted::Parked) => summary.retried += 1,
             Ok(Attempted::Dead) => summary.dead += 1,
             Ok(Attempted::Stale) => summary.stale += 1,
             Ok(Attempted::Abandoned | Attempted::Quarantined) => {}
-            Err(error) => {
-                let event = RecordFailed {
-                    queue: "webhooks",
-                    message_id: message_id.clone(),
-                    error,
-                    records_failed: 1,
-                };
-                deps.platform
-                    .telemetry
-                    .emit(&event, deps.platform.clock.now().millis());
-                failed.push(message_id);
-            }
+            Err(error) => failed.push((message_id, error)),
         }
     }
-    send(deps, &retries).await;
+    failed.extend(send(deps, later).await);
     let now = deps.platform.clock.now();
+    for (message_id, error) in &failed {
+        let event = RecordFailed {
+            queue: "webhooks",
+            message_id: message_id.clone(),
+            error: error.clone(),
+            records_failed: 1,
+        };
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
     summary.duration_ms = u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX);
     deps.platform.telemetry.emit(&summary, now.millis());
-    Ok(respond(failed.iter().map(String::as_str)))
+    Ok(respond(failed.iter().map(|(id, _)| id.as_str())))
 }
 
-/// Sends the messages of next attempts. One that the queue does not take needs nothing here: its
-/// record is in the due index, and the sweep sends it again.
-async fn send(deps: &Deps, retries: &[(Box<DeliveryMessage>, Timestamp)]) {
+/// A message that is to arrive at a later time.
+struct Later {
+    message: Box<DeliveryMessage>,
+    at: Timestamp,
+    /// The received message that it replaces: if the queue does not take it, that one must stay.
+    /// `None` when the due index has it, so that the sweep would send it again.
+    carried_by: Option<String>,
+}
+
+/// Sends them; gives the received messages that must stay, with the reason.
+async fn send(deps: &Deps, later: Vec<Later>) -> Vec<(String, String)> {
     // Counted from now, not from when each failed: the batch ends with its slowest attempt.
     let now = deps.platform.clock.now();
-    let outgoing = retries.iter().map(|(message, next)| Outgoing {
-        body: message.write(),
-        group: message.delivery.endpoint().to_string(),
-        delay: next.since(now),
+    let outgoing = later.iter().map(|later| Outgoing {
+        body: later.message.write(),
+        group: later.message.delivery.endpoint().to_string(),
+        delay: later.at.since(now),
     });
     let outgoing: Vec<_> = outgoing.collect();
-    for (result, (message, _)) in deps.webhooks.send(&outgoing).await.into_iter().zip(retries) {
-        if let Err(error) = result {
-            let message_id = message.delivery.to_string();
+    let sent = deps.retries.send(&outgoing).await;
+    let refused = sent.into_iter().zip(later).filter_map(|(sent, later)| {
+        let error = sent.err()?.to_string();
+        if later.carried_by.is_none() {
             let event = RecordFailed {
                 queue: "webhooks",
-                message_id,
-                error: error.to_string(),
+                message_id: later.message.delivery.to_string(),
+                error: error.clone(),
                 records_failed: 1,
             };
             deps.platform.telemetry.emit(&event, now.millis());
         }
-    }
+        Some((later.carried_by?, error))
+    });
+    refused.collect()
 }

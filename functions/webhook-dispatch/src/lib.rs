@@ -1,11 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod admission;
+mod aftermath;
+mod answer;
 mod attempt;
 mod endpoints;
 mod handler;
+mod quarantine;
 mod request;
 mod settings;
+mod tell;
 
-pub use attempt::{DEADLINE, LATEST_START};
+pub use attempt::{CONCLUSIONS, DEADLINE, LATEST_START};
 pub use handler::{Deps, handle};
 pub use settings::Settings;

@@ -1,54 +1,71 @@
 //! What goes over the wire: body and headers of one attempt.
 
-use std::time::Duration;
-
 use bytes::Bytes;
+use domain::endpoint::Endpoint;
 use domain::envelope;
 use domain::event::Event;
-use domain::signing::{Secret, signatures};
+use domain::header::{Header, HeaderValue as Custom};
+use domain::signing::{amity_signature, signatures};
 use domain::time::Timestamp;
 use domain::webhook_url::WebhookUrl;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use outbound::Request;
+use vault::Material;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
 const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
 const X_AMITY_SIGNATURE: HeaderName = HeaderName::from_static("x-amity-signature");
 
-/// Builds the request for `event`. `secrets` are the live ones, newest first.
+/// Builds the request that tells `endpoint` of `event`.
 pub(crate) fn build(
     url: WebhookUrl,
     event: &Event,
-    secrets: &[Secret],
+    endpoint: &Endpoint,
+    material: &Material,
     at: Timestamp,
-    deadline: Duration,
 ) -> Request {
     // What is signed is what is sent: both use this one buffer.
-    let body = envelope::compose(event).into_bytes();
-    let mut headers = HeaderMap::with_capacity(6);
+    let body = envelope::compose(event, endpoint.format).into_bytes();
+    let mut headers = HeaderMap::with_capacity(6 + endpoint.headers.len());
     let mut set = |name: HeaderName, value: &str| {
         // Ids and signatures are visible ASCII by construction, so none is ever left out.
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     };
+    for header in &endpoint.headers {
+        if let (Ok(name), Some(value)) = (
+            HeaderName::from_bytes(header.name.as_str().as_bytes()),
+            value(header, material),
+        ) {
+            set(name, value);
+        }
+    }
+    // After the endpoint's own, so that none of those could stand in for these.
     set(header::CONTENT_TYPE, "application/json");
     // Standard Webhooks: the id stays the same on every try, the timestamp is this try's.
     set(WEBHOOK_ID, event.id.as_str());
     set(WEBHOOK_TIMESTAMP, &at.seconds().to_string());
-    set(
-        WEBHOOK_SIGNATURE,
-        &signatures(secrets, &event.id, at, &body),
-    );
-    // social.plus knows one secret per endpoint, so only the newest can sign here.
-    if let Some(newest) = secrets.first() {
-        set(X_AMITY_SIGNATURE, &newest.sign_amity(&body));
+    let signed = signatures(&material.keys, &event.id, at, &body);
+    set(WEBHOOK_SIGNATURE, &signed);
+    if let Some(signature) = amity_signature(&material.keys, &body) {
+        set(X_AMITY_SIGNATURE, &signature);
     }
     Request {
         url,
         headers,
         body: Bytes::from(body),
-        deadline,
+        deadline: endpoint.timeout.duration(),
+    }
+}
+
+fn value<'a>(header: &'a Header, material: &'a Material) -> Option<&'a str> {
+    match &header.value {
+        Custom::Plain(value) => Some(value),
+        Custom::Sensitive => {
+            let value = material.headers.get(header.name.as_str())?;
+            Some(value.as_str())
+        }
     }
 }

@@ -5,8 +5,10 @@ use runtime::{Env, SettingsError};
 pub struct Settings {
     /// The DynamoDB table.
     pub table: String,
-    /// URL of the webhook queue.
-    pub webhook_queue: String,
+    /// URL of the queue of everything but first tries.
+    pub retry_queue: String,
+    /// URL of the events queue, for news.
+    pub events_queue: String,
     /// What the names of our Secrets Manager secrets start with.
     pub secret_prefix: String,
     /// Receivers on loopback over plain http are allowed. The template never sets it.
@@ -20,7 +22,8 @@ impl Settings {
         let mut read = env.reader();
         let settings = Self {
             table: read.required("TABLE_NAME"),
-            webhook_queue: read.required("WEBHOOK_QUEUE_URL"),
+            retry_queue: read.required("RETRY_QUEUE_URL"),
+            events_queue: read.required("EVENTS_QUEUE_URL"),
             secret_prefix: read.required("SECRET_PREFIX"),
             local_receivers: read.switch("LOCAL_RECEIVERS"),
         };

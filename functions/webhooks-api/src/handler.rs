@@ -4,12 +4,15 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use domain::address::AddressPolicy;
 use domain::api_key::Permission;
 use http_api::{Route, answer};
+use queue::Queue;
 use runtime::{Platform, SettingsError};
 use store::Store;
 use vault::Vault;
 
 use crate::Settings;
-use crate::operations::{about, create, deliveries, endpoints, quarantine, update};
+use crate::operations::{
+    about, attempts, create, deliveries, endpoints, quarantine, secret, test_send, update,
+};
 
 /// What the function needs from outside.
 #[derive(Debug)]
@@ -17,7 +20,10 @@ pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
     pub(crate) vault: Vault,
+    pub(crate) events: Queue,
     pub(crate) policy: AddressPolicy,
+    /// The addresses webhooks come from, if they are fixed.
+    pub(crate) egress: Vec<String>,
 }
 
 impl Deps {
@@ -32,6 +38,8 @@ impl Deps {
                 settings.secret_prefix,
                 platform.random.clone(),
             ),
+            events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            egress: settings.egress,
             policy: if settings.local_receivers {
                 AddressPolicy::LoopbackAllowed
             } else {
@@ -64,12 +72,18 @@ routes! {
     Get "GET" "/v1/networks/{network}/webhooks/{id}" READ, "getEndpoint";
     Update "PATCH" "/v1/networks/{network}/webhooks/{id}" MANAGE, "updateEndpoint";
     Delete "DELETE" "/v1/networks/{network}/webhooks/{id}" MANAGE, "deleteEndpoint";
+    RotateSecret "POST" "/v1/networks/{network}/webhooks/{id}/secret/rotations" MANAGE, "rotateSecret";
+    RevokeSecrets "DELETE" "/v1/networks/{network}/webhooks/{id}/secret/previous" MANAGE, "revokePreviousSecrets";
+    Jwks "GET" "/v1/jwks/{network}/{id}" OPEN, "getPublicKeys";
+    Test "POST" "/v1/networks/{network}/webhooks/{id}/test" MANAGE, "testEndpoint";
     ListDeliveries "GET" "/v1/networks/{network}/webhooks/{id}/deliveries" READ, "listDeliveries";
     GetDelivery "GET" "/v1/networks/{network}/deliveries/{id}" READ, "getDelivery";
+    GetAttempt "GET" "/v1/networks/{network}/deliveries/{id}/attempts/{number}" READ, "getAttempt";
     ListQuarantine "GET" "/v1/networks/{network}/quarantine" READ, "listQuarantine";
     Health "GET" "/v1/health" OPEN, "getHealth";
     OpenApi "GET" "/v1/openapi.json" OPEN, "getOpenApi";
     Problem "GET" "/v1/problems/{id}" OPEN, "getProblem";
+    Egress "GET" "/v1/egress" OPEN, "getEgress";
 }
 
 /// Answers one request.
@@ -86,12 +100,18 @@ pub async fn handle(
         Operation::Get => endpoints::get(deps, call).await,
         Operation::Update => update::update(deps, call).await,
         Operation::Delete => endpoints::delete(deps, call).await,
+        Operation::RotateSecret => secret::rotate(deps, call).await,
+        Operation::RevokeSecrets => secret::revoke(deps, call).await,
+        Operation::Jwks => secret::jwks(deps, &call).await,
+        Operation::Test => test_send::send(deps, call).await,
         Operation::ListDeliveries => deliveries::list(deps, call).await,
         Operation::GetDelivery => deliveries::get(deps, call).await,
+        Operation::GetAttempt => attempts::get(deps, call).await,
         Operation::ListQuarantine => quarantine::list(deps, call).await,
         Operation::Health => Ok(about::health()),
         Operation::OpenApi => Ok(about::openapi()),
         Operation::Problem => about::problem(&call),
+        Operation::Egress => Ok(about::egress(deps)),
     };
     Ok(answer(ROUTES, request, &deps.platform, run).await)
 }

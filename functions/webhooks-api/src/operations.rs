@@ -1,10 +1,15 @@
 pub(crate) mod about;
+pub(crate) mod attempts;
 pub(crate) mod create;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
 mod fields;
+mod headers;
+mod news;
 mod page;
 pub(crate) mod quarantine;
+pub(crate) mod secret;
+pub(crate) mod test_send;
 pub(crate) mod update;
 
 use utoipa::OpenApi;
@@ -22,11 +27,17 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         update::update_doc,
         endpoints::delete_doc,
         deliveries::list_doc,
+        secret::rotate_doc,
+        secret::revoke_doc,
+        secret::jwks_doc,
+        test_send::send_doc,
         deliveries::get_doc,
+        attempts::get_doc,
         quarantine::list_doc,
         about::health_doc,
         about::openapi_doc,
         about::problem_doc,
+        about::egress_doc,
     )
 )]
 pub struct ApiDoc;

@@ -7,6 +7,10 @@ pub struct Settings {
     pub table: String,
     /// What the names of our Secrets Manager secrets start with.
     pub secret_prefix: String,
+    /// URL of the events queue, for news and tests.
+    pub events_queue: String,
+    /// The fixed addresses webhooks come from; empty when there are none.
+    pub egress: Vec<String>,
     /// Receivers on loopback over plain http are allowed. The template never sets it.
     pub local_receivers: bool,
 }
@@ -19,6 +23,8 @@ impl Settings {
         let settings = Self {
             table: read.required("TABLE_NAME"),
             secret_prefix: read.required("SECRET_PREFIX"),
+            events_queue: read.required("EVENTS_QUEUE_URL"),
+            egress: read.list("EGRESS_ADDRESSES"),
             local_receivers: read.switch("LOCAL_RECEIVERS"),
         };
         read.finish(settings)

@@ -1,111 +1,18 @@
 //! The JSON of this API.
 
-use domain::attempt::{Attempt, Outcome};
+mod endpoint;
+mod secret;
+
+pub(crate) use endpoint::{
+    CreateEndpoint, CreatedEndpoint, EndpointBody, EndpointPage, HeaderInput, UpdateEndpoint,
+};
+pub(crate) use secret::{JsonWebKey, JsonWebKeys, RotateSecret, RotatedSecret};
+
+use domain::attempt::{Attempt, Outcome, Response, Timing};
 use domain::delivery::State;
-use domain::endpoint::Endpoint;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use store::{Delivery, Quarantined};
 use utoipa::ToSchema;
-
-/// A new endpoint.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct CreateEndpoint {
-    /// https, a public address, no user info, no secret in the query.
-    #[schema(example = "https://example.com/fanfare", max_length = 2048)]
-    pub(crate) url: String,
-    #[serde(default)]
-    #[schema(max_length = 256)]
-    pub(crate) description: Option<String>,
-    /// Patterns: `*`, a prefix such as `v3.post.*`, or exact names. All types if absent.
-    #[serde(default = "all_types")]
-    #[schema(example = json!(["message.*", "user.didFlag"]), min_items = 1, max_items = 100)]
-    pub(crate) event_types: Vec<String>,
-    #[serde(default = "enabled")]
-    pub(crate) enabled: bool,
-}
-
-fn all_types() -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
-fn enabled() -> bool {
-    true
-}
-
-/// Changes to an endpoint; fields left out stay as they are.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub(crate) struct UpdateEndpoint {
-    #[serde(default)]
-    #[schema(max_length = 2048)]
-    pub(crate) url: Option<String>,
-    /// An empty text removes it.
-    #[serde(default)]
-    #[schema(max_length = 256)]
-    pub(crate) description: Option<String>,
-    #[serde(default)]
-    #[schema(min_items = 1, max_items = 100)]
-    pub(crate) event_types: Option<Vec<String>>,
-    #[serde(default)]
-    pub(crate) enabled: Option<bool>,
-}
-
-/// An endpoint. Its secret is never part of it.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Endpoint)]
-pub(crate) struct EndpointBody {
-    #[schema(example = "ep_01JD8Z6V5QK3M7N9P2R4S6T8V0")]
-    pub(crate) id: String,
-    pub(crate) url: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) description: Option<String>,
-    pub(crate) event_types: Vec<String>,
-    pub(crate) enabled: bool,
-    #[schema(format = DateTime)]
-    pub(crate) created_at: String,
-    #[schema(format = DateTime)]
-    pub(crate) updated_at: String,
-}
-
-impl EndpointBody {
-    pub(crate) fn of(endpoint: &Endpoint) -> Self {
-        Self {
-            id: endpoint.id.to_string(),
-            url: endpoint.url.clone(),
-            description: endpoint.description.clone(),
-            event_types: endpoint
-                .event_types
-                .iter()
-                .map(ToString::to_string)
-                .collect(),
-            enabled: endpoint.enabled,
-            created_at: endpoint.created.to_string(),
-            updated_at: endpoint.updated.to_string(),
-        }
-    }
-}
-
-/// A new endpoint with its signing secret, shown this once.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct CreatedEndpoint {
-    #[serde(flatten)]
-    pub(crate) endpoint: EndpointBody,
-    /// Keep it where your receiver can read it; it cannot be shown again.
-    #[schema(pattern = "^whsec_[A-Za-z0-9+/=]+$")]
-    pub(crate) secret: String,
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct EndpointPage {
-    pub(crate) items: Vec<EndpointBody>,
-    /// Pass it as `cursor` for the next page; absent on the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next_cursor: Option<String>,
-}
 
 /// One event on its way to one endpoint.
 #[derive(Debug, Serialize, ToSchema)]
@@ -148,6 +55,8 @@ pub(crate) struct AttemptBody {
     #[schema(format = DateTime)]
     pub(crate) at: String,
     pub(crate) duration_ms: u32,
+    /// Milliseconds per stage. A kept connection has no dns, connect and tls.
+    pub(crate) timing: TimingBody,
     pub(crate) succeeded: bool,
     /// The HTTP status, when there was an answer.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,9 +65,85 @@ pub(crate) struct AttemptBody {
     pub(crate) reason: String,
     /// The same for people.
     pub(crate) explanation: String,
-    /// The start of the answer's body, for failed attempts.
+    /// The receiver's address, once one was connected to.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) response: Option<String>,
+    pub(crate) address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls: Option<TlsBody>,
+    /// The start of the answer; `GET …/attempts/{number}` has up to 16 KiB of a failed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) response: Option<ResponseBody>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Timing)]
+pub(crate) struct TimingBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) dns_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) connect_ms: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tls_ms: Option<u32>,
+    /// From the start to the answer's headers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) first_byte_ms: Option<u32>,
+    pub(crate) total_ms: u32,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Tls)]
+pub(crate) struct TlsBody {
+    #[schema(example = "TLS 1.3")]
+    pub(crate) version: String,
+    /// When the receiver's certificate ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) certificate_ends_at: Option<String>,
+}
+
+/// What the receiver answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Response)]
+pub(crate) struct ResponseBody {
+    pub(crate) headers: Vec<ResponseHeader>,
+    pub(crate) body: String,
+    /// The receiver sent more than is shown here.
+    pub(crate) truncated: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ResponseHeader {
+    pub(crate) name: String,
+    pub(crate) value: String,
+}
+
+impl TimingBody {
+    fn of(timing: Timing) -> Self {
+        Self {
+            dns_ms: timing.dns,
+            connect_ms: timing.connect,
+            tls_ms: timing.tls,
+            first_byte_ms: timing.first_byte,
+            total_ms: timing.total,
+        }
+    }
+}
+
+impl ResponseBody {
+    fn of(response: &Response) -> Self {
+        let headers = response.headers.iter().map(|(name, value)| ResponseHeader {
+            name: name.clone(),
+            value: value.clone(),
+        });
+        Self {
+            headers: headers.collect(),
+            body: response.body.clone(),
+            truncated: response.truncated,
+        }
+    }
 }
 
 impl DeliveryBody {
@@ -182,16 +167,30 @@ impl DeliveryBody {
 }
 
 impl AttemptBody {
-    fn of(attempt: &Attempt) -> Self {
+    pub(crate) fn of(attempt: &Attempt) -> Self {
         Self {
             number: attempt.number,
             at: attempt.at.to_string(),
-            duration_ms: attempt.duration_ms,
+            duration_ms: attempt.timing.total,
+            timing: TimingBody::of(attempt.timing),
             succeeded: attempt.outcome == Outcome::Succeeded,
             status: attempt.status,
             reason: attempt.reason.clone(),
             explanation: attempt.explanation.clone(),
-            response: attempt.response.clone(),
+            address: attempt.address.map(|address| address.to_string()),
+            tls: attempt.tls.as_ref().map(|tls| TlsBody {
+                version: tls.version.clone(),
+                certificate_ends_at: tls.not_after.map(|at| at.to_string()),
+            }),
+            response: attempt.response.as_ref().map(ResponseBody::of),
+        }
+    }
+
+    /// With the whole answer instead of its start.
+    pub(crate) fn with(self, whole: &Response) -> Self {
+        Self {
+            response: Some(ResponseBody::of(whole)),
+            ..self
         }
     }
 }
@@ -250,4 +249,14 @@ pub(crate) struct Health {
     /// `ok`
     pub(crate) status: &'static str,
     pub(crate) version: &'static str,
+}
+
+/// The addresses that webhooks come from.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Egress {
+    /// Whether webhooks only ever come from `addresses`.
+    pub(crate) fixed: bool,
+    /// For the receivers' allow lists; empty when the addresses are AWS's and change.
+    pub(crate) addresses: Vec<String>,
+    pub(crate) explanation: &'static str,
 }

@@ -93,6 +93,13 @@ impl Template {
                 logical,
                 resource,
             };
+            if let Some(condition) = &resource.condition
+                && !scope
+                    .holds(condition)
+                    .map_err(|problem| reader.error(problem))?
+            {
+                continue;
+            }
             match resource.kind.as_str() {
                 "AWS::Serverless::Function" => template.functions.push(function::read(&reader)?),
                 "AWS::Lambda::EventSourceMapping" => template.sources.push(source::read(&reader)?),

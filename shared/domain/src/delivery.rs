@@ -9,12 +9,12 @@
 
 use std::time::Duration;
 
-use crate::attempt::Outcome;
+use crate::attempt::{Outcome, Verdict};
 use crate::retry::Schedule;
 use crate::time::Timestamp;
 
 /// How long after its planned time an attempt counts as lost and the sweep sends it again. Longer
-/// than a message can be in work: the webhook queue's visibility timeout is four minutes.
+/// than a message can be in work: the webhook queue's visibility timeout is six minutes.
 pub const RESCUE_AFTER: Duration = Duration::from_secs(600);
 
 /// The longest wait that a queue message bridges; longer waits are left to the sweep, which looks
@@ -67,27 +67,29 @@ impl State {
     }
 }
 
-/// What a delivery becomes when attempt `number` (from 1), finished at `now`, had this `outcome`.
+/// What a delivery becomes when the `tries`th attempt of its round (from 1), finished at `now`, was
+/// read as `verdict`. A wait the receiver asked for can only lengthen the schedule's.
 #[must_use]
 pub fn settle(
-    outcome: Outcome,
-    number: u32,
+    verdict: &Verdict,
+    tries: u32,
     schedule: &Schedule,
     now: Timestamp,
     jitter: f64,
 ) -> State {
-    match (outcome, schedule.delay_after(number, jitter)) {
+    match (verdict.outcome, schedule.delay_after(tries, jitter)) {
         (Outcome::Succeeded, _) => State::Delivered,
-        (Outcome::Failed, Some(delay)) => State::Pending {
-            next_attempt: Some(now.after(delay)),
+        (Outcome::Failed, Some(delay)) if !verdict.last => State::Pending {
+            next_attempt: Some(now.after(delay.max(verdict.retry_after.unwrap_or_default()))),
         },
-        (Outcome::Failed, None) => State::Dead,
+        (Outcome::Failed, _) => State::Dead,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::{Seen, Wishes, judge};
 
     #[test]
     fn short_waits_ride_the_queue_and_long_ones_the_index() {
@@ -113,18 +115,32 @@ mod tests {
     fn a_failing_delivery_waits_then_dies_and_a_success_ends_it() {
         let schedule = Schedule::default();
         let now = Timestamp::from_millis(1_000);
-        for number in 1..8 {
-            let state = settle(Outcome::Failed, number, &schedule, now, 0.5);
-            assert!(matches!(state, State::Pending { next_attempt: Some(at) } if at > now));
-            assert_eq!(
-                settle(Outcome::Succeeded, number, &schedule, now, 0.5),
-                State::Delivered
+        let answer = |status, retry_after| {
+            let wishes = Wishes {
+                retry_after,
+                control: None,
+            };
+            judge(Seen::Answer { status, wishes })
+        };
+        let becomes = |verdict: &Verdict, tries| settle(verdict, tries, &schedule, now, 0.5);
+        let (bad, good) = (answer(500, None), answer(200, None));
+        let aborted = Verdict {
+            last: true,
+            ..bad.clone()
+        };
+        for tries in 1..8 {
+            assert!(
+                matches!(becomes(&bad, tries), State::Pending { next_attempt: Some(at) } if at > now)
             );
+            assert_eq!(becomes(&good, tries), State::Delivered);
+            assert_eq!(becomes(&aborted, tries), State::Dead);
         }
-        assert_eq!(settle(Outcome::Failed, 8, &schedule, now, 0.5), State::Dead);
-        assert_eq!(
-            settle(Outcome::Succeeded, 8, &schedule, now, 0.5),
-            State::Delivered
-        );
+        assert_eq!(becomes(&bad, 8), State::Dead);
+        assert_eq!(becomes(&good, 8), State::Delivered);
+        for (asked, waits) in [(1, 5), (60, 60)] {
+            let verdict = answer(503, Some(Duration::from_secs(asked)));
+            let next_attempt = Some(now.after(Duration::from_secs(waits)));
+            assert_eq!(becomes(&verdict, 1), State::Pending { next_attempt });
+        }
     }
 }

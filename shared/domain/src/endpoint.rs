@@ -1,7 +1,13 @@
 //! A customer's webhook endpoint.
 
+use std::time::Duration;
+
 use crate::event_type::{EventType, Pattern};
+use crate::filter::Filter;
+use crate::header::Header;
 use crate::id::{EndpointId, NetworkId};
+use crate::retry::Schedule;
+use crate::signing::{PublicKey, Scheme};
 use crate::time::Timestamp;
 
 /// Most patterns one endpoint may list.
@@ -12,7 +18,7 @@ pub const MAX_DESCRIPTION: usize = 256;
 
 /// An endpoint as stored. `url` was accepted under the address policy of the day it was saved and
 /// is judged again before every attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Endpoint {
     /// Given when it is created and never changed.
     pub id: EndpointId,
@@ -24,16 +30,148 @@ pub struct Endpoint {
     pub description: Option<String>,
     /// At most [`MAX_PATTERNS`]; one that matches is enough.
     pub event_types: Vec<Pattern>,
-    /// When false, new events are not delivered to it.
-    pub enabled: bool,
-    /// Where its signing secret lies; the secret itself is not in the record.
+    /// Which events of these types; `None` for all.
+    pub filter: Option<Filter>,
+    /// The shape of the body it gets.
+    pub format: Format,
+    /// Sent with every webhook, beside the headers Fanfare sets.
+    pub headers: Vec<Header>,
+    /// The one deadline of an attempt.
+    pub timeout: Timeout,
+    /// Its own retry schedule; `None` for the default.
+    pub schedule: Option<Schedule>,
+    /// How much it is sent at once and per second.
+    pub limits: Limits,
+    /// Why nothing is sent to it; `None` while it is enabled.
+    pub disabled: Option<Disabled>,
+    /// How new webhooks are signed.
+    pub signing: Scheme,
+    /// The public halves of its live key pairs, newest first; until when each may still sign.
+    pub public_keys: Vec<Published>,
+    /// Where its signing keys lie; the keys themselves are not in the record.
     pub secret: SecretRef,
+    /// When its TLS certificate ends, as last seen at a handshake.
+    pub certificate_ends: Option<Timestamp>,
     /// Grows by one with every change; the `ETag` of the API.
     pub version: u64,
     /// When it was first saved.
     pub created: Timestamp,
     /// When it last changed; equals `created` until it first does.
     pub updated: Timestamp,
+}
+
+/// The shape of a webhook's body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// `{event, id, networkId, timestamp, version, data}`.
+    #[default]
+    Fanfare,
+    /// `{event, data}`, byte for byte what social.plus sends.
+    SocialPlus,
+}
+
+impl Format {
+    /// What the API and the store call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fanfare => "fanfare",
+            Self::SocialPlus => "social.plus",
+        }
+    }
+
+    /// `None` for any other word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Fanfare, Self::SocialPlus]
+            .into_iter()
+            .find(|format| format.word() == word)
+    }
+}
+
+/// How long an attempt may take in all: whole seconds, 1 to 30.
+/// Source: Standard Webhooks advises 15–30 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeout(u8);
+
+impl Timeout {
+    /// The longest: what the dispatcher's own timeout has room for.
+    pub const MAX: Self = Self(30);
+
+    /// `None` outside 1 to 30.
+    #[must_use]
+    pub fn from_seconds(seconds: u64) -> Option<Self> {
+        let seconds = u8::try_from(seconds).ok()?;
+        (1..=Self::MAX.0)
+            .contains(&seconds)
+            .then_some(Self(seconds))
+    }
+
+    /// From 1 to 30.
+    #[must_use]
+    pub const fn seconds(self) -> u8 {
+        self.0
+    }
+
+    /// The same as a duration.
+    #[must_use]
+    pub fn duration(self) -> Duration {
+        Duration::from_secs(u64::from(self.0))
+    }
+}
+
+impl Default for Timeout {
+    /// 15 s.
+    fn default() -> Self {
+        Self(15)
+    }
+}
+
+/// How much an endpoint is sent; `None` is without limit and costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    /// Attempts under way at the same time, over all dispatchers: 1 to [`MAX_IN_FLIGHT`].
+    pub max_in_flight: Option<u32>,
+    /// Attempts begun per second, over all dispatchers: 1 to [`MAX_RATE`].
+    pub rate_per_second: Option<u32>,
+}
+
+/// Most attempts at the same time that a limit may name.
+pub const MAX_IN_FLIGHT: u32 = 100;
+
+/// Most attempts per second that a limit may name: each one is a write to one item, and DynamoDB
+/// takes 1,000 a second.
+pub const MAX_RATE: u32 = 500;
+
+/// Since when and why an endpoint gets nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disabled {
+    /// One of the words of [`disabled`], or the operator's own.
+    pub reason: String,
+    /// When it was switched off.
+    pub at: Timestamp,
+}
+
+/// The reasons for which Fanfare itself disables an endpoint, and the one of an API call without
+/// another.
+pub mod disabled {
+    /// Switched off through the API.
+    pub const BY_REQUEST: &str = "by_request";
+    /// The receiver answered 410 Gone.
+    pub const GONE: &str = "gone";
+    /// The receiver asked for it with `webhook-delivery: disable`.
+    pub const ASKED: &str = "receiver_asked";
+    /// It failed for five days without one success.
+    pub const FAILING: &str = "failing";
+}
+
+/// A public key and until when it may still sign; `None` for the newest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Published {
+    /// What receivers verify with.
+    pub key: PublicKey,
+    /// The end of its grace, once it was rotated out.
+    pub until: Option<Timestamp>,
 }
 
 /// Where the signing secret lies in the vault: which key ring of the network, and which
@@ -47,6 +185,18 @@ pub struct SecretRef {
 }
 
 impl Endpoint {
+    /// Whether new events are sent to it.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.disabled.is_none()
+    }
+
+    /// Its own schedule or the default.
+    #[must_use]
+    pub fn schedule(&self) -> Schedule {
+        self.schedule.clone().unwrap_or_default()
+    }
+
     /// Whether its patterns choose `event_type`.
     #[must_use]
     pub fn wants(&self, event_type: &EventType) -> bool {

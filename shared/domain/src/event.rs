@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use crate::event_type::EventType;
 use crate::field::FieldError;
 use crate::id::{EventId, NetworkId};
+use crate::operational;
 use crate::time::Timestamp;
 
 /// Largest event as the producer wrote it, in bytes of JSON.
@@ -46,6 +47,17 @@ pub struct Draft<'a> {
     pub timestamp: Option<&'a str>,
     /// 1 to 32 visible ASCII characters once checked; `None` stands for `1`.
     pub version: Option<&'a str>,
+    /// Who reports it.
+    pub origin: Origin,
+}
+
+/// Who reports an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// A producer, whose types are all but the operational ones.
+    Producer,
+    /// Fanfare itself, about its own doings.
+    Fanfare,
 }
 
 /// The parts of a draft that the producer decides, checked.
@@ -78,8 +90,12 @@ impl Draft<'_> {
             broken("id", "format", EventId::RULE);
         }
         let event_type = EventType::parse(self.event);
-        if event_type.is_none() {
-            broken("event", "format", EventType::RULE);
+        match &event_type {
+            None => broken("event", "format", EventType::RULE),
+            Some(known) if self.origin == Origin::Producer && operational::is_reserved(known) => {
+                broken("event", "reserved", operational::RULE);
+            }
+            Some(_) => {}
         }
         if !self.data.get().starts_with('{') {
             broken("data", "type", "must be a JSON object");
@@ -144,6 +160,7 @@ mod tests {
             data: &data,
             timestamp: Some("today"),
             version: Some(""),
+            origin: Origin::Producer,
         };
         let fields: Vec<_> = draft
             .check()
@@ -164,6 +181,7 @@ mod tests {
             data: &data,
             timestamp: None,
             version: None,
+            origin: Origin::Producer,
         };
         assert_eq!(draft.check().unwrap().data.get(), text);
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::operational;
+
 /// A name: 1–128 characters, segments of letters, digits, `_` and `-` joined by single full stops
 /// or slashes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,11 +33,12 @@ impl fmt::Display for EventType {
     }
 }
 
-/// `*` (every type), `v3.post.*` (every type below `v3.post.`), `push-notification/*` or an exact
-/// name.
+/// `*` (every type of the application's), `v3.post.*` (every type below `v3.post.`),
+/// `push-notification/*` or an exact name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Pattern {
-    /// Every type: `*`.
+    /// Every type but the operational ones: `*`. Those are for whoever runs the endpoints, who
+    /// asks for them by name.
     Any,
     /// Holds the prefix with its final full stop or slash.
     Below(String),
@@ -65,7 +68,7 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, event_type: &EventType) -> bool {
         match self {
-            Self::Any => true,
+            Self::Any => !operational::is_reserved(event_type),
             Self::Below(prefix) => event_type.0.starts_with(prefix),
             Self::Exactly(name) => name == event_type,
         }
@@ -115,6 +118,10 @@ mod tests {
             ("push-notification.*", "push-notification/a.b", false),
             ("message.didCreate", "message.didCreate", true),
             ("message.didCreate", "message.didcreate", false),
+            ("*", "endpoint.disabled", false),
+            ("*", "endpoint.anything", true),
+            ("endpoint.*", "endpoint.disabled", true),
+            ("endpoint.disabled", "endpoint.disabled", true),
         ] {
             let parsed = Pattern::parse(pattern).unwrap();
             let name = EventType::parse(name).unwrap();

@@ -1,6 +1,9 @@
 //! Fan-out: one event, the endpoints of its network, and what each of them gets.
 
+use serde_json::Value;
+
 use crate::endpoint::Endpoint;
+use crate::envelope;
 use crate::event::Event;
 use crate::id::{DeliveryId, EndpointId};
 
@@ -33,15 +36,29 @@ impl Destination {
     }
 }
 
+/// Whom an event may reach, before anyone's wishes are asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Audience {
+    /// Every endpoint that asks for the type.
+    #[default]
+    Everyone,
+    /// This one alone, whatever it asks for: a test.
+    Only(EndpointId),
+    /// Every one that asks for the type, but not this one: news about itself.
+    AllBut(EndpointId),
+}
+
 /// Decides for every endpoint of the network, in the order given.
 #[must_use]
-pub fn plan(event: &Event, endpoints: &[Endpoint]) -> Vec<Destination> {
+pub fn plan(event: &Event, audience: Audience, endpoints: &[Endpoint]) -> Vec<Destination> {
+    // Parsed once, and only if someone filters.
+    let mut body = None;
     endpoints
         .iter()
-        .filter(|endpoint| endpoint.wants(&event.event_type))
+        .filter(|endpoint| admits(audience, event, endpoint, &mut body))
         .map(|endpoint| Destination {
             endpoint: endpoint.id,
-            verdict: if endpoint.enabled {
+            verdict: if endpoint.is_enabled() {
                 Verdict::Deliver
             } else {
                 Verdict::Disabled
@@ -50,12 +67,34 @@ pub fn plan(event: &Event, endpoints: &[Endpoint]) -> Vec<Destination> {
         .collect()
 }
 
+fn admits(
+    audience: Audience,
+    event: &Event,
+    endpoint: &Endpoint,
+    body: &mut Option<Value>,
+) -> bool {
+    let wants = |body: &mut Option<Value>| {
+        endpoint.wants(&event.event_type)
+            && endpoint.filter.as_ref().is_none_or(|filter| {
+                let body = body.get_or_insert_with(|| envelope::value(event));
+                filter.matches(body)
+            })
+    };
+    match audience {
+        Audience::Everyone => wants(body),
+        Audience::Only(only) => endpoint.id == only,
+        Audience::AllBut(about) => endpoint.id != about && wants(body),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::SecretRef;
+    use crate::endpoint::{Disabled, Format, Limits, SecretRef, Timeout, disabled};
     use crate::event_type::{EventType, Pattern};
+    use crate::filter::Filter;
     use crate::id::{EventId, NetworkId};
+    use crate::signing::Scheme;
     use crate::time::Timestamp;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
@@ -68,11 +107,23 @@ mod tests {
             url: "https://example.com/".to_owned(),
             description: None,
             event_types: vec![Pattern::parse(pattern).unwrap()],
-            enabled,
+            filter: None,
+            format: Format::default(),
+            headers: Vec::new(),
+            timeout: Timeout::default(),
+            schedule: None,
+            limits: Limits::default(),
+            disabled: (!enabled).then(|| Disabled {
+                reason: disabled::BY_REQUEST.to_owned(),
+                at: Timestamp::EPOCH,
+            }),
+            signing: Scheme::default(),
+            public_keys: Vec::new(),
             secret: SecretRef {
                 ring: 0,
                 generation: 1,
             },
+            certificate_ends: None,
             version: 1,
             created: Timestamp::default(),
             updated: Timestamp::default(),
@@ -91,6 +142,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_filter_sees_the_body_and_leaves_out_what_it_does_not_match() {
+        let filters = [
+            (r#"{"data":{"user":{"role":["admin"]}}}"#, true),
+            (
+                r#"{"data":{"user":{"role":[{"anything-but":"admin"}]}}}"#,
+                false,
+            ),
+            (r#"{"event":[{"prefix":"a."}],"networkId":["demo"]}"#, true),
+            (r#"{"version":["2"]}"#, false),
+        ];
+        let mut event = event("a.b");
+        event.data = RawValue::from_string(r#"{"user":{"role":"admin"}}"#.to_owned()).unwrap();
+        for (text, expected) in filters {
+            let filtering = Endpoint {
+                filter: Some(Filter::parse(text).unwrap()),
+                ..endpoint(1, "*", true)
+            };
+            let planned = plan(&event, Audience::Everyone, &[filtering]);
+            assert_eq!(!planned.is_empty(), expected, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
         fn fan_out_loses_none_and_doubles_none(
@@ -98,13 +172,19 @@ mod tests {
         ) {
             let endpoints: Vec<_> = choices.iter().zip(0_u8..).map(|((pattern, enabled), n)| endpoint(n, pattern, *enabled)).collect();
             let event = event("a.b");
-            let planned = plan(&event, &endpoints);
+            let planned = plan(&event, Audience::Everyone, &endpoints);
             let wanted = choices.iter().filter(|(pattern, _)| *pattern != "c").count();
             let owed = choices.iter().filter(|(pattern, enabled)| *pattern != "c" && *enabled).count();
             let deliveries: HashSet<_> = planned.iter().filter_map(|d| d.delivery(&event)).collect();
             prop_assert_eq!(planned.len(), wanted);
             prop_assert_eq!(deliveries.len(), owed);
-            prop_assert_eq!(plan(&event, &endpoints), planned);
+            prop_assert_eq!(plan(&event, Audience::Everyone, &endpoints), planned);
+            for endpoint in &endpoints {
+                let only = plan(&event, Audience::Only(endpoint.id), &endpoints);
+                prop_assert!(only.len() == 1 && only[0].endpoint == endpoint.id);
+                let others = plan(&event, Audience::AllBut(endpoint.id), &endpoints);
+                prop_assert_eq!(others.len(), wanted - usize::from(endpoint.wants(&event.event_type)));
+            }
         }
     }
 }

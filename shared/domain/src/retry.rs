@@ -23,6 +23,18 @@ pub enum ScheduleError {
     TooLong,
 }
 
+impl ScheduleError {
+    /// A stable word for the rule.
+    #[must_use]
+    pub fn rule(&self) -> &'static str {
+        match self {
+            Self::TooMany => "count",
+            Self::OutOfRange => "range",
+            Self::TooLong => "too_long",
+        }
+    }
+}
+
 impl Schedule {
     /// Most delays in one schedule, which makes 21 attempts.
     pub const MAX_DELAYS: usize = 20;
@@ -45,6 +57,19 @@ impl Schedule {
             return Err(ScheduleError::TooLong);
         }
         Ok(Self(delays))
+    }
+
+    /// From whole seconds.
+    ///
+    /// # Errors
+    /// The first broken limit.
+    pub fn from_seconds(delays: &[u64]) -> Result<Self, ScheduleError> {
+        Self::try_new(delays.iter().copied().map(Duration::from_secs).collect())
+    }
+
+    /// The delays in whole seconds.
+    pub fn seconds(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().map(Duration::as_secs)
     }
 
     /// How many attempts are made before a delivery is dead.

@@ -1,177 +1,162 @@
 //! Webhook signatures.
 //!
-//! Two headers are made from one secret. `webhook-signature` follows Standard Webhooks 1.0.0:
-//! `v1,` + base64(HMAC-SHA256(decoded secret, `id.timestamp.body`)). `x-amity-signature` follows
-//! social.plus so that receivers built for it keep working: base64(HMAC-SHA256(secret text, body)).
+//! An endpoint signs with a shared secret or with an Ed25519 key pair. While a rotation's grace
+//! lasts it has several live keys, and every one of them signs, newest first, so a receiver
+//! verifies with whichever it has.
 
-use std::fmt;
+mod key_pair;
+mod secret;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use zeroize::Zeroizing;
+pub use key_pair::{KeyPair, PublicKey};
+pub use secret::Secret;
 
 use crate::id::EventId;
 use crate::time::Timestamp;
 
-const PREFIX: &str = "whsec_";
-
-/// A signing secret, `whsec_` + base64 of 24–64 bytes (Standard Webhooks §"Signature scheme").
-/// Wiped from memory when dropped; `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret {
-    text: Zeroizing<String>,
-    key: Zeroizing<Vec<u8>>,
+/// How an endpoint's webhooks are signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scheme {
+    /// HMAC-SHA256 with a shared secret: `v1`.
+    #[default]
+    Hmac,
+    /// Ed25519: `v1a`.
+    Ed25519,
 }
 
-impl Secret {
+impl Scheme {
+    /// What the API and the store call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hmac => "hmac",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
+    /// `None` for any other word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Hmac, Self::Ed25519]
+            .into_iter()
+            .find(|scheme| scheme.word() == word)
+    }
+}
+
+/// A key that signs. `Debug` shows nothing of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// Shared with the receiver.
+    Secret(Secret),
+    /// Ours alone; the receiver has the public half.
+    Pair(KeyPair),
+}
+
+impl Key {
     /// From 32 random bytes.
     #[must_use]
-    pub fn generate(random: [u8; 32]) -> Self {
-        let key = Zeroizing::new(random.to_vec());
-        let text = Zeroizing::new(format!("{PREFIX}{}", STANDARD.encode(&*key)));
-        Self { text, key }
+    pub fn generate(scheme: Scheme, random: [u8; 32]) -> Self {
+        match scheme {
+            Scheme::Hmac => Self::Secret(Secret::generate(random)),
+            Scheme::Ed25519 => Self::Pair(KeyPair::generate(random)),
+        }
     }
 
-    /// From its text form; `None` when it is not one.
+    /// From `whsec_…` or `whsk_…`; `None` when it is neither.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let key = Zeroizing::new(STANDARD.decode(text.strip_prefix(PREFIX)?).ok()?);
-        (24..=64).contains(&key.len()).then(|| Self {
-            text: Zeroizing::new(text.to_owned()),
-            key,
-        })
+        let secret = Secret::parse(text).map(Self::Secret);
+        secret.or_else(|| KeyPair::parse(text).map(Self::Pair))
     }
 
-    /// The text form, for the one answer that shows it and for the vault.
+    /// The text form, for the vault.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.text
+        match self {
+            Self::Secret(secret) => secret.expose(),
+            Self::Pair(pair) => pair.expose(),
+        }
     }
 
-    /// One entry of `webhook-signature`.
+    /// Which kind of signature it makes.
     #[must_use]
-    pub fn sign(&self, id: &EventId, at: Timestamp, body: &[u8]) -> String {
-        // Standard Webhooks: the signed content is `msg_id.timestamp.payload`.
-        let stamp = at.seconds().to_string();
-        let mac = hmac(
-            &self.key,
-            &[id.as_str().as_bytes(), b".", stamp.as_bytes(), b".", body],
-        );
-        format!("v1,{mac}")
+    pub fn scheme(&self) -> Scheme {
+        match self {
+            Self::Secret(_) => Scheme::Hmac,
+            Self::Pair(_) => Scheme::Ed25519,
+        }
     }
 
-    /// The value of `x-amity-signature`. The key is the secret's text, not decoded, because
-    /// social.plus receivers put the text they were shown into HMAC as it is.
+    /// The shared secret, if it is one.
     #[must_use]
-    pub fn sign_amity(&self, body: &[u8]) -> String {
-        hmac(self.text.as_bytes(), &[body])
+    pub fn secret(&self) -> Option<&Secret> {
+        match self {
+            Self::Secret(secret) => Some(secret),
+            Self::Pair(_) => None,
+        }
+    }
+
+    /// The public key, if there is one.
+    #[must_use]
+    pub fn public(&self) -> Option<PublicKey> {
+        match self {
+            Self::Secret(_) => None,
+            Self::Pair(pair) => Some(pair.public()),
+        }
+    }
+
+    fn sign(&self, id: &EventId, at: Timestamp, body: &[u8]) -> String {
+        match self {
+            Self::Secret(secret) => secret.sign(id, at, body),
+            Self::Pair(pair) => pair.sign(id, at, body),
+        }
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(..)")
-    }
-}
-
-/// The value of `webhook-signature`: one entry per live secret, separated by spaces.
+/// The value of `webhook-signature`: one entry per live key, separated by spaces.
 #[must_use]
-pub fn signatures(secrets: &[Secret], id: &EventId, at: Timestamp, body: &[u8]) -> String {
-    let each: Vec<_> = secrets
-        .iter()
-        .map(|secret| secret.sign(id, at, body))
-        .collect();
+pub fn signatures(keys: &[Key], id: &EventId, at: Timestamp, body: &[u8]) -> String {
+    let each: Vec<_> = keys.iter().map(|key| key.sign(id, at, body)).collect();
     each.join(" ")
 }
 
-/// base64(HMAC-SHA256(key, parts joined)).
-fn hmac(key: &[u8], parts: &[&[u8]]) -> String {
-    // `new_from_slice` cannot fail for HMAC: RFC 2104 allows keys of any length.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
-        return String::new();
-    };
-    for part in parts {
-        mac.update(part);
-    }
-    STANDARD.encode(mac.finalize().into_bytes())
+/// The value of `x-amity-signature`: social.plus knows one secret per endpoint, so the newest
+/// shared one signs. `None` when no live key is a shared secret.
+#[must_use]
+pub fn amity_signature(keys: &[Key], body: &[u8]) -> Option<String> {
+    let newest = keys.iter().find_map(Key::secret)?;
+    Some(newest.sign_amity(body))
+}
+
+/// Standard Webhooks: the signed content is `msg_id.timestamp.payload`.
+fn signed_content<'a>(id: &'a EventId, stamp: &'a str, body: &'a [u8]) -> [&'a [u8]; 5] {
+    [id.as_str().as_bytes(), b".", stamp.as_bytes(), b".", body]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
     use proptest::prelude::*;
-
-    fn at(seconds: u64) -> Timestamp {
-        Timestamp::from_millis(seconds * 1000)
-    }
-
-    #[test]
-    fn the_public_standard_webhooks_vectors_hold() {
-        let cases = [
-            (
-                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-                "msg_p5jXN8AQM9LWM0D4loKWxJek",
-                1_614_265_330,
-                r#"{"test": 2432232314}"#,
-                "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
-            ),
-            (
-                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
-                1_649_367_553,
-                r#"{"event":"channel.didCreate","data":{"userIds":["user123"]}}"#,
-                "v1,2x/SL+0hta0hif3+rBJnG0y/gaI6E157RwLpVsJLbuY=",
-            ),
-        ];
-        for (secret, id, seconds, body, expected) in cases {
-            let secret = Secret::parse(secret).unwrap();
-            let id = EventId::parse(id).unwrap();
-            assert_eq!(secret.sign(&id, at(seconds), body.as_bytes()), expected);
-        }
-    }
-
-    #[test]
-    fn the_social_plus_vector_holds() {
-        let body = br#"{"event":"channel.didCreate","data":{"userIds":["user123"]}}"#;
-        assert_eq!(
-            hmac(b"test_secret", &[body]),
-            "DAvDTz/C5/YbmN+684jCdsyjs74nZ/1SfRcUFYQtIeA="
-        );
-    }
-
-    #[test]
-    fn the_amity_key_is_the_secret_as_shown() {
-        let secret = Secret::generate([7; 32]);
-        assert_eq!(
-            secret.sign_amity(b"{}"),
-            hmac(secret.expose().as_bytes(), &[b"{}"])
-        );
-    }
-
-    #[test]
-    fn malformed_secrets_are_refused_and_debug_is_silent() {
-        for text in [
-            "",
-            "whsec_",
-            "whsec_AAAA",
-            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-            "whsec_!!!",
-        ] {
-            assert!(Secret::parse(text).is_none(), "{text}");
-        }
-        assert_eq!(format!("{:?}", Secret::generate([1; 32])), "Secret(..)");
-    }
 
     proptest! {
         #[test]
-        fn what_we_sign_the_public_library_verifies(key: [u8; 32], old: [u8; 32], id in "[A-Za-z0-9_:-]{1,40}", body in ".{0,200}") {
+        fn every_live_key_signs_and_the_public_libraries_verify(
+            key: [u8; 32], old: [u8; 32], pair: [u8; 32], id in "[A-Za-z0-9_:-]{1,40}", body in ".{0,200}"
+        ) {
             // The library checks the timestamp against the real clock, so sign for "now".
             let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+            let at = Timestamp::from_millis(now * 1000);
             let secret = Secret::generate(key);
             let id = EventId::parse(&id).unwrap();
-            let value = signatures(&[Secret::generate(old), secret.clone()], &id, at(now), body.as_bytes());
+            let keys = [
+                Key::generate(Scheme::Ed25519, pair),
+                Key::Secret(Secret::generate(old)),
+                Key::Secret(secret.clone()),
+            ];
+            let value = signatures(&keys, &id, at, body.as_bytes());
+
             let mut headers = http::HeaderMap::new();
             headers.insert("webhook-id", id.as_str().parse().unwrap());
             headers.insert("webhook-timestamp", now.to_string().parse().unwrap());
@@ -180,6 +165,30 @@ mod tests {
             prop_assert!(library.verify(body.as_bytes(), &headers).is_ok());
             let other = standardwebhooks::Webhook::new(Secret::generate([0; 32]).expose()).unwrap();
             prop_assert!(key == [0; 32] || old == [0; 32] || other.verify(body.as_bytes(), &headers).is_err());
+
+            let signature = STANDARD.decode(value.split(' ').next().unwrap().strip_prefix("v1a,").unwrap()).unwrap();
+            let public = VerifyingKey::from_bytes(keys[0].public().unwrap().bytes()).unwrap();
+            let content = format!("{id}.{now}.{body}");
+            prop_assert!(public.verify(content.as_bytes(), &Signature::from_slice(&signature).unwrap()).is_ok());
+
+            prop_assert_eq!(amity_signature(&keys, b"{}"), Some(Secret::generate(old).sign_amity(b"{}")));
+            prop_assert_eq!(amity_signature(&keys[..1], b"{}"), None);
         }
+    }
+
+    #[test]
+    fn keys_come_back_from_their_text() {
+        for scheme in [Scheme::Hmac, Scheme::Ed25519] {
+            let key = Key::generate(scheme, [3; 32]);
+            assert_eq!(Key::parse(key.expose()), Some(key.clone()));
+            assert_eq!(
+                (key.scheme(), Scheme::parse(scheme.word())),
+                (scheme, Some(scheme))
+            );
+        }
+        assert_eq!(
+            (Key::parse("whpk_AAAA"), Scheme::parse("rsa")),
+            (None, None)
+        );
     }
 }

@@ -40,6 +40,15 @@ pub enum Problem {
     PreconditionFailed,
     /// The `Idempotency-Key` already belongs to another request body.
     IdempotencyMismatch,
+    /// The network has as many of these as it may have.
+    LimitReached {
+        /// In the plural, e.g. `endpoints`.
+        what: &'static str,
+        /// How many that are.
+        most: u32,
+    },
+    /// The endpoint is disabled, so nothing can be sent to it.
+    EndpointDisabled,
     /// Nothing was accepted or changed, and a repeat is safe.
     Unavailable,
     /// Fanfare's own fault; only the operator's log has the reason.
@@ -81,6 +90,8 @@ catalogue! {
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method does not apply here";
     PRECONDITION_FAILED = "precondition-failed", 412, "It was changed meanwhile";
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch", 409, "The Idempotency-Key was used for another request";
+    LIMIT_REACHED = "limit-reached", 409, "There are as many as there may be";
+    ENDPOINT_DISABLED = "endpoint-disabled", 409, "The endpoint is disabled";
     UNAVAILABLE = "unavailable", 503, "Try again in a moment";
     INTERNAL = "internal", 500, "Fanfare failed";
 }
@@ -141,6 +152,8 @@ impl Problem {
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => &PRECONDITION_FAILED,
             Self::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
+            Self::LimitReached { .. } => &LIMIT_REACHED,
+            Self::EndpointDisabled => &ENDPOINT_DISABLED,
             Self::Unavailable => &UNAVAILABLE,
             Self::Internal => &INTERNAL,
         }
@@ -162,6 +175,8 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::PreconditionFailed
             | Self::IdempotencyMismatch
+            | Self::LimitReached { .. }
+            | Self::EndpointDisabled
             | Self::Unavailable
             | Self::Internal => Vec::new(),
         };
@@ -208,6 +223,10 @@ impl Problem {
                 "read it again and repeat the change with its new ETag".to_owned()
             }
             Self::IdempotencyMismatch => "use a new Idempotency-Key for a new request".to_owned(),
+            Self::LimitReached { what, most } => {
+                format!("a network may have at most {most} {what}; delete one first")
+            }
+            Self::EndpointDisabled => "enable the endpoint first".to_owned(),
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
             Self::Internal => {
                 "the operator's log has the reason, under this answer's x-request-id".to_owned()

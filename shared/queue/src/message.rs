@@ -1,8 +1,11 @@
 //! The wire formats of the two queues.
 
-use domain::event::{Checked, Draft, Event, MAX_BYTES};
+use domain::event::{Checked, Draft, Event, MAX_BYTES, Origin};
+use domain::event_type::EventType;
 use domain::field::FieldError;
-use domain::id::{DeliveryId, EventId, NetworkId};
+use domain::id::{DeliveryId, EndpointId, EventId, NetworkId};
+use domain::matching::Audience;
+use domain::operational::{self, News};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -21,6 +24,8 @@ struct EventWire<'a> {
     version: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resent: Option<Resent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ours: Option<Ours>,
     #[serde(borrow)]
     data: &'a RawValue,
 }
@@ -35,6 +40,62 @@ struct Resent {
     times: u32,
 }
 
+/// Whom an event of ours is for.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum OursFor {
+    Everyone,
+    Only,
+    AllBut,
+}
+
+/// Put there by Fanfare's own functions: an event that Fanfare reports, or one that tests a single
+/// endpoint.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Ours {
+    operational: bool,
+    #[serde(rename = "for")]
+    whom: OursFor,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endpoint_id: Option<String>,
+}
+
+impl Ours {
+    fn of(origin: Origin, audience: Audience) -> Option<Self> {
+        let operational = origin == Origin::Fanfare;
+        let (whom, endpoint) = match audience {
+            Audience::Everyone if !operational => return None,
+            Audience::Everyone => (OursFor::Everyone, None),
+            Audience::Only(endpoint) => (OursFor::Only, Some(endpoint)),
+            Audience::AllBut(endpoint) => (OursFor::AllBut, Some(endpoint)),
+        };
+        Some(Self {
+            operational,
+            whom,
+            endpoint_id: endpoint.map(|endpoint| endpoint.to_string()),
+        })
+    }
+
+    fn origin(&self) -> Origin {
+        if self.operational {
+            Origin::Fanfare
+        } else {
+            Origin::Producer
+        }
+    }
+
+    fn audience(&self) -> Option<Audience> {
+        let endpoint = self.endpoint_id.as_deref().map(EndpointId::parse);
+        match (self.whom, endpoint) {
+            (OursFor::Everyone, None) => Some(Audience::Everyone),
+            (OursFor::Only, Some(Some(endpoint))) => Some(Audience::Only(endpoint)),
+            (OursFor::AllBut, Some(Some(endpoint))) => Some(Audience::AllBut(endpoint)),
+            (OursFor::Everyone | OursFor::Only | OursFor::AllBut, _) => None,
+        }
+    }
+}
+
 /// An event read from its queue.
 #[derive(Debug)]
 pub struct Reported {
@@ -44,6 +105,10 @@ pub struct Reported {
     pub message_id: String,
     /// How often quarantine has sent it back.
     pub resent: u32,
+    /// A producer's, or Fanfare's own.
+    pub origin: Origin,
+    /// Whom it may reach.
+    pub audience: Audience,
 }
 
 /// Largest message of the events queue: the largest event, and a little for what is added to it.
@@ -86,9 +151,53 @@ pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String
         timestamp: event.timestamp.map(|at| at.to_string()),
         version: event.version.clone(),
         resent: None,
+        ours: None,
         data: &event.data,
     };
     write(&wire)
+}
+
+/// The body of an events-queue message for an event that Fanfare reports about itself.
+#[must_use]
+pub fn write_news(network: &NetworkId, id: &EventId, news: &News, at: Timestamp) -> String {
+    let audience = news.about.map_or(Audience::Everyone, Audience::AllBut);
+    let data = RawValue::from_string(news.data.to_string()).unwrap_or_default();
+    write(&EventWire {
+        network_id: network.to_string(),
+        id: Some(id.to_string()),
+        event: news.name.to_owned(),
+        timestamp: Some(at.to_string()),
+        version: None,
+        resent: None,
+        ours: Ours::of(Origin::Fanfare, audience),
+        data: &data,
+    })
+}
+
+/// The body of an events-queue message for an event that only `endpoint` gets.
+#[must_use]
+pub fn write_test(
+    network: &NetworkId,
+    id: &EventId,
+    event_type: &EventType,
+    data: &RawValue,
+    endpoint: EndpointId,
+) -> String {
+    let origin = if operational::is_reserved(event_type) {
+        Origin::Fanfare
+    } else {
+        Origin::Producer
+    };
+    write(&EventWire {
+        network_id: network.to_string(),
+        id: Some(id.to_string()),
+        event: event_type.to_string(),
+        timestamp: None,
+        version: None,
+        resent: None,
+        ours: Ours::of(origin, Audience::Only(endpoint)),
+        data,
+    })
 }
 
 /// Reads an events-queue message that SQS accepted at `accepted` as message `message_id`. An event
@@ -117,12 +226,23 @@ pub fn read_event(
             NetworkId::RULE,
         )])
     })?;
+    let (origin, audience) = match &wire.ours {
+        None => (Origin::Producer, Audience::Everyone),
+        Some(ours) => {
+            let audience = ours.audience().ok_or_else(|| {
+                let error = FieldError::new("ours", "format", "is not one of ours");
+                Malformed::Fields(vec![error])
+            })?;
+            (ours.origin(), audience)
+        }
+    };
     let draft = Draft {
         id: wire.id.as_deref(),
         event: &wire.event,
         data: wire.data,
         timestamp: wire.timestamp.as_deref(),
         version: wire.version.as_deref(),
+        origin,
     };
     let mut checked = draft.check().map_err(Malformed::Fields)?;
     let (accepted, message_id, resent) = match wire.resent {
@@ -140,6 +260,8 @@ pub fn read_event(
         event: checked.accept(network, id, accepted),
         message_id,
         resent,
+        origin,
+        audience,
     })
 }
 
@@ -158,6 +280,7 @@ pub fn resend_event(reported: &Reported) -> String {
             accepted: event.accepted.millis(),
             times: reported.resent.saturating_add(1),
         }),
+        ours: Ours::of(reported.origin, reported.audience),
         data: &event.data,
     })
 }
@@ -201,6 +324,8 @@ pub struct DeliveryMessage {
     pub endpoint_version: u64,
     /// The message may be a copy of one sent before: look at the record first.
     pub repeated: bool,
+    /// It comes at the moment that a limited endpoint gave it, and need not ask again.
+    pub reserved: bool,
     /// The event itself; absent when it is too large to ride, or when the sender had not read it.
     pub body: Option<EventBody>,
 }
@@ -209,7 +334,7 @@ pub struct DeliveryMessage {
 #[derive(Debug, Clone)]
 pub struct EventBody {
     /// What endpoints choose by.
-    pub event_type: domain::event_type::EventType,
+    pub event_type: EventType,
     /// When it happened, as the producer says; else when it was accepted.
     pub timestamp: Timestamp,
     /// 1 to 32 visible ASCII characters.
@@ -231,6 +356,8 @@ struct DeliveryWire {
     endpoint_version: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repeated: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    reserved: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     event: Option<BodyWire>,
 }
@@ -268,6 +395,7 @@ impl DeliveryMessage {
             attempt: self.attempt,
             endpoint_version: self.endpoint_version,
             repeated: self.repeated,
+            reserved: self.reserved,
             event: self.body.as_ref().map(|body| BodyWire {
                 event: body.event_type.to_string(),
                 timestamp: body.timestamp.millis(),
@@ -290,7 +418,7 @@ impl DeliveryMessage {
         }
         let body = wire.event.map(|body| {
             Some(EventBody {
-                event_type: domain::event_type::EventType::parse(&body.event)?,
+                event_type: EventType::parse(&body.event)?,
                 timestamp: Timestamp::from_millis(body.timestamp),
                 version: body.version,
                 data: body.data,
@@ -303,6 +431,7 @@ impl DeliveryMessage {
             attempt: wire.attempt,
             endpoint_version: wire.endpoint_version,
             repeated: wire.repeated,
+            reserved: wire.reserved,
             body: match body {
                 None => None,
                 Some(None) => return Err(bad("event")),
@@ -330,7 +459,6 @@ impl DeliveryMessage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::id::EndpointId;
     use proptest::prelude::*;
 
     const AT: Timestamp = Timestamp::EPOCH;
@@ -353,7 +481,29 @@ mod tests {
             NetworkId::parse("demo")
         );
         assert_eq!(owner("garbage"), None);
+        let network = NetworkId::parse("demo").unwrap();
+        let about = EndpointId::from_bytes([3; 16]);
+        let news = News {
+            name: "endpoint.degraded",
+            about: Some(about),
+            data: serde_json::json!({ "endpointId": "x" }),
+        };
+        let body = write_news(&network, &event.id, &news, AT);
+        let told = read_event(&body, AT, "m-3").unwrap();
+        assert_eq!(told.audience, Audience::AllBut(about));
+        let back = read_event(&resend_event(&told), AT, "m-4").unwrap();
+        assert_eq!(
+            (back.origin, back.audience),
+            (Origin::Fanfare, told.audience)
+        );
+        let body = write_test(&network, &event.id, &event.event_type, &event.data, about);
+        let test = read_event(&body, AT, "m-5").unwrap();
+        assert_eq!(test.audience, Audience::Only(about));
         for (body, expected) in [
+            (
+                r#"{"networkId":"demo","event":"endpoint.degraded","data":{}}"#,
+                "event: is a type that Fanfare itself reports",
+            ),
             ("garbage", "not the JSON"),
             ("{}", "missing field `networkId`"),
             (
@@ -401,8 +551,9 @@ mod tests {
                 attempt,
                 endpoint_version: version,
                 repeated,
+                reserved: !repeated,
                 body: rides.then(|| EventBody {
-                    event_type: domain::event_type::EventType::parse("a.b").unwrap(),
+                    event_type: EventType::parse("a.b").unwrap(),
                     timestamp: accepted,
                     version: "1".to_owned(),
                     data: data.clone(),

@@ -74,6 +74,14 @@ impl Reader<'_> {
         }
     }
 
+    /// Values separated by commas; none when unset.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let values = self.env.get(name).unwrap_or_default().split(',');
+        let values = values.map(str::trim).filter(|value| !value.is_empty());
+        values.map(str::to_owned).collect()
+    }
+
     /// # Errors
     /// Every problem met so far.
     pub fn finish<T>(self, settings: T) -> Result<T, SettingsError> {

@@ -1,13 +1,14 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::attempt::{Attempt, Outcome};
+use domain::attempt::Attempt;
 use domain::delivery::State;
 use domain::event::Event;
 use domain::event_type::EventType;
 use domain::id::{DeliveryId, EventId, NetworkId};
 use domain::time::Timestamp;
 
+use crate::attempt_log::{read_attempt, write_attempt};
 use crate::due::due_shard;
 use crate::item::{Item, Reader, expires, n, s};
 use crate::key::{Key, parse_delivery};
@@ -180,56 +181,5 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
         event_type: reader.parsed("eventType", EventType::parse)?,
         state,
         attempts,
-    })
-}
-
-/// Attempts are a list inside the delivery, so their names are short. What an accepted attempt
-/// means is the same for all of them and is not stored.
-fn write_attempt(attempt: &Attempt) -> AttributeValue {
-    let mut entry: Item = [
-        ("n", n(attempt.number)),
-        ("at", n(attempt.at.millis())),
-        ("ms", n(attempt.duration_ms)),
-    ]
-    .into_iter()
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
-    let mut text = |name: &str, value: &str| entry.insert(name.to_owned(), s(value));
-    text("why", &attempt.reason);
-    text("say", &attempt.explanation);
-    if let Some(response) = &attempt.response {
-        text("got", response);
-    }
-    if let Some(status) = attempt.status {
-        entry.insert("status".to_owned(), n(status));
-    }
-    entry.insert(
-        "ok".to_owned(),
-        AttributeValue::Bool(attempt.outcome == Outcome::Succeeded),
-    );
-    AttributeValue::M(entry)
-}
-
-fn read_attempt(value: &AttributeValue) -> Result<Attempt, Error> {
-    let entry = value.as_m().map_err(|_| Error::Item {
-        operation: OPERATION,
-        what: "log",
-    })?;
-    let entry = Reader::new(entry, OPERATION);
-    Ok(Attempt {
-        number: entry.small("n")?,
-        at: entry.time("at")?,
-        duration_ms: entry.small("ms")?,
-        outcome: if entry.flag("ok")? {
-            Outcome::Succeeded
-        } else {
-            Outcome::Failed
-        },
-        status: entry
-            .maybe_number("status")
-            .and_then(|status| u16::try_from(status).ok()),
-        reason: entry.text("why")?.to_owned(),
-        explanation: entry.text("say")?.to_owned(),
-        response: entry.maybe_text("got").map(str::to_owned),
     })
 }

@@ -170,6 +170,41 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Plans attempt `number` for `next` without one having been made, and for the sweep at `due`
+    /// should the message for it be lost. `false` when that attempt was made meanwhile.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn postpone(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        number: u32,
+        next: Timestamp,
+        due: Timestamp,
+    ) -> Result<bool, Error> {
+        let sent = self
+            .update(&Key::delivery(network, id))
+            .update_expression(
+                "SET nextAt = :next, dueAt = :due, dueShard = :shard REMOVE claimedUntil, claimedBy",
+            )
+            .condition_expression("#state = :pending AND attempts = :before")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":before", n(number.saturating_sub(1)))
+            .expression_attribute_values(":next", n(next.millis()))
+            .expression_attribute_values(":due", n(due.millis()))
+            .expression_attribute_values(":shard", s(due_shard(id)))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "postponing a delivery").map(|()| false),
+        }
+    }
+}
+
 pub(crate) fn due_shard(id: DeliveryId) -> String {
     id.shard(DUE_SHARDS).to_string()
 }

@@ -1,15 +1,18 @@
-use std::collections::HashMap;
-
-use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
-use domain::endpoint::{Endpoint, SecretRef};
-use domain::event_type::Pattern;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::builders::UpdateBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
+use domain::endpoint::{Disabled, Endpoint};
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 
+use crate::endpoint_item::{read, write};
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
 use crate::transaction::Committed;
 use crate::{Error, Store};
+
+/// Most endpoints of one network: an event's plan of this many fits its item, with room for the body.
+pub const MAX_ENDPOINTS: u32 = 10_000;
 
 /// Remembers which create request made which endpoint.
 #[derive(Debug, Clone)]
@@ -29,6 +32,8 @@ pub struct Idempotency {
 pub enum Created {
     /// Made by this call.
     Now,
+    /// Not made: the network has [`MAX_ENDPOINTS`].
+    Full,
     /// The same `Idempotency-Key` made this endpoint before, for a request with this hash.
     Before {
         /// The one made then.
@@ -51,7 +56,7 @@ impl Store {
         const OPERATION: &str = "creating an endpoint";
         let mut items = vec![
             self.put_new(write(endpoint), OPERATION)?,
-            self.raise_version(&endpoint.network)?,
+            self.count_endpoint(&endpoint.network)?,
         ];
         if let Some(memory) = idempotency {
             // Its condition decides the race between two requests with the same key.
@@ -63,11 +68,8 @@ impl Store {
             (Committed::Refused, Some(memory)) => self.created_before(network, memory).await?,
             (Committed::Refused, None) => None,
         };
-        // Without a key only the endpoint's own id can have been taken, and that is random.
-        before.ok_or(Error::Item {
-            operation: OPERATION,
-            what: "a free id",
-        })
+        // The endpoint's own id is random, so what else can have refused it is the limit.
+        Ok(before.unwrap_or(Created::Full))
     }
 
     /// What an `Idempotency-Key` made before.
@@ -159,6 +161,65 @@ impl Store {
         .await
     }
 
+    /// Disables an endpoint, whatever its version. `false` when it is disabled or deleted already.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn disable_endpoint(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+        why: &Disabled,
+    ) -> Result<bool, Error> {
+        const OPERATION: &str = "disabling an endpoint";
+        let [pk, sk] = Key::endpoint(network, id).attributes();
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .update_expression(
+                "SET disabledFor = :reason, disabledAt = :at, updated = :at ADD version :one",
+            )
+            .condition_expression("attribute_exists(pk) AND attribute_not_exists(disabledAt)")
+            .expression_attribute_values(":reason", s(&why.reason))
+            .expression_attribute_values(":at", n(why.at.millis()))
+            .expression_attribute_values(":one", n(1))
+            .build()
+            .map_err(|_| Error::Item {
+                operation: OPERATION,
+                what: "key",
+            })?;
+        let item = TransactWriteItem::builder().update(update).build();
+        self.change(item, network, OPERATION).await
+    }
+
+    /// Notes when the TLS certificate of an endpoint ends. No new version: nothing its owner set.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn note_certificate(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+        ends: Timestamp,
+    ) -> Result<(), Error> {
+        let sent = self
+            .update(&Key::endpoint(network, id))
+            .update_expression("SET certificateEnds = :ends")
+            // An endpoint that was deleted meanwhile must not come back as a date.
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":ends", n(ends.millis()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(Error::call("noting a certificate's end")(error)),
+            },
+        }
+    }
+
     /// Deletes this version of an endpoint. `false` when someone else changed or deleted it first.
     ///
     /// # Errors
@@ -178,12 +239,17 @@ impl Store {
                 operation: OPERATION,
                 what: "key",
             })?;
-        self.change(
+        let items = vec![
             TransactWriteItem::builder().delete(delete).build(),
-            network,
-            OPERATION,
-        )
-        .await
+            self.version_update(
+                network,
+                "ADD endpointsVersion :one, endpoints :less",
+                |update| {
+                    update.expression_attribute_values(":less", AttributeValue::N("-1".to_owned()))
+                },
+            )?,
+        ];
+        Ok(self.transact(OPERATION, items).await? == Committed::Yes)
     }
 
     /// A number that grows with every change to any endpoint of the network. Read consistently:
@@ -255,15 +321,36 @@ impl Store {
     }
 
     fn raise_version(&self, network: &NetworkId) -> Result<TransactWriteItem, Error> {
+        self.version_update(network, "ADD endpointsVersion :one", |update| update)
+    }
+
+    /// One more endpoint, unless there are as many as there may be.
+    fn count_endpoint(&self, network: &NetworkId) -> Result<TransactWriteItem, Error> {
+        self.version_update(
+            network,
+            "ADD endpointsVersion :one, endpoints :one",
+            |update| {
+                update
+                    .condition_expression("attribute_not_exists(endpoints) OR endpoints < :most")
+                    .expression_attribute_values(":most", n(MAX_ENDPOINTS))
+            },
+        )
+    }
+
+    fn version_update(
+        &self,
+        network: &NetworkId,
+        expression: &str,
+        more: impl FnOnce(UpdateBuilder) -> UpdateBuilder,
+    ) -> Result<TransactWriteItem, Error> {
         let [pk, sk] = Key::network(network).attributes();
         let update = Update::builder()
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
-            .update_expression("ADD endpointsVersion :one")
-            .expression_attribute_values(":one", n(1))
-            .build();
-        let update = update.map_err(|_| Error::Item {
+            .update_expression(expression)
+            .expression_attribute_values(":one", n(1));
+        let update = more(update).build().map_err(|_| Error::Item {
             operation: "raising the endpoint version",
             what: "key",
         })?;
@@ -285,63 +372,4 @@ impl Store {
             .consistent_read(true);
         Ok(call.send().await.map_err(Error::call(operation))?.item)
     }
-}
-
-fn write(endpoint: &Endpoint) -> Item {
-    let patterns = endpoint
-        .event_types
-        .iter()
-        .map(|pattern| s(pattern.to_string()))
-        .collect();
-    let mut item: HashMap<_, _> = [
-        ("url", s(&endpoint.url)),
-        (
-            "eventTypes",
-            aws_sdk_dynamodb::types::AttributeValue::L(patterns),
-        ),
-        (
-            "enabled",
-            aws_sdk_dynamodb::types::AttributeValue::Bool(endpoint.enabled),
-        ),
-        ("ring", n(endpoint.secret.ring)),
-        ("generation", n(endpoint.secret.generation)),
-        ("version", n(endpoint.version)),
-        ("created", n(endpoint.created.millis())),
-        ("updated", n(endpoint.updated.millis())),
-    ]
-    .into_iter()
-    .chain(Key::endpoint(&endpoint.network, endpoint.id).attributes())
-    .map(|(name, value)| (name.to_owned(), value))
-    .collect();
-    if let Some(description) = &endpoint.description {
-        item.insert("description".to_owned(), s(description));
-    }
-    item
-}
-
-fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, Error> {
-    let patterns = item
-        .item
-        .get("eventTypes")
-        .and_then(|value| value.as_l().ok())
-        .ok_or_else(|| item.bad("eventTypes"))?;
-    let patterns = patterns
-        .iter()
-        .map(|value| Pattern::parse(value.as_s().ok()?))
-        .collect::<Option<_>>();
-    Ok(Endpoint {
-        id: item.parsed("sk", |sk| EndpointId::parse(sk.strip_prefix("EP#")?))?,
-        network: network.clone(),
-        url: item.text("url")?.to_owned(),
-        description: item.maybe_text("description").map(str::to_owned),
-        event_types: patterns.ok_or_else(|| item.bad("eventTypes"))?,
-        enabled: item.flag("enabled")?,
-        secret: SecretRef {
-            ring: item.small("ring")?,
-            generation: item.number("generation")?,
-        },
-        version: item.number("version")?,
-        created: item.time("created")?,
-        updated: item.time("updated")?,
-    })
 }

@@ -79,6 +79,37 @@ impl<'a> Reader<'a> {
         parse(self.text(name)?).ok_or_else(|| self.bad(name))
     }
 
+    pub(crate) fn maybe_small(&self, name: &'static str) -> Result<Option<u32>, Error> {
+        self.item.get(name).map(|_| self.small(name)).transpose()
+    }
+
+    /// A parsed text attribute that is left out when it is the default.
+    pub(crate) fn or_default<T: Default>(
+        &self,
+        name: &'static str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<T, Error> {
+        let text = self.maybe_text(name);
+        text.map_or_else(
+            || Ok(T::default()),
+            |text| parse(text).ok_or_else(|| self.bad(name)),
+        )
+    }
+
+    /// A list attribute, each value read; empty when it is left out.
+    pub(crate) fn list<T>(
+        &self,
+        name: &'static str,
+        read: impl Fn(&AttributeValue) -> Option<T>,
+    ) -> Result<Vec<T>, Error> {
+        let values = match self.item.get(name) {
+            None => &[],
+            Some(value) => value.as_l().map_err(|_| self.bad(name))?.as_slice(),
+        };
+        let read = values.iter().map(read).collect::<Option<_>>();
+        read.ok_or_else(|| self.bad(name))
+    }
+
     pub(crate) fn bad(&self, what: &'static str) -> Error {
         Error::Item {
             operation: self.operation,

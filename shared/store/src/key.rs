@@ -70,6 +70,29 @@ impl Key {
         }
     }
 
+    /// Apart from the deliveries, whose partitions are listed.
+    pub(crate) fn response(network: &NetworkId, id: DeliveryId, number: u32) -> Self {
+        Self {
+            pk: format!("R#{network}#{id}"),
+            sk: format!("{number:06}"),
+        }
+    }
+
+    pub(crate) fn health(network: &NetworkId, id: EndpointId) -> Self {
+        Self {
+            pk: format!("H#{network}#{id}"),
+            sk: "HEALTH".to_owned(),
+        }
+    }
+
+    /// Of the same partition as the health, so that both limits and health are one item collection.
+    pub(crate) fn limits(network: &NetworkId, id: EndpointId) -> Self {
+        Self {
+            pk: format!("H#{network}#{id}"),
+            sk: "LIMITS".to_owned(),
+        }
+    }
+
     pub(crate) fn quarantine(network: Option<&NetworkId>, at: u64, message_id: &str) -> Self {
         Self {
             pk: quarantine_partition(network),

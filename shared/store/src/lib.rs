@@ -2,14 +2,18 @@
 #![warn(missing_docs)]
 
 mod api_keys;
+mod attempt_log;
 mod claims;
 mod deliveries;
 mod due;
+mod endpoint_item;
 mod endpoints;
 mod error;
 mod events;
+mod health;
 mod item;
 mod key;
+mod limits;
 mod listing;
 mod packed;
 mod push;
@@ -20,9 +24,11 @@ pub use api_keys::api_key_item;
 pub use claims::{Claim, Claimant};
 pub use deliveries::{Delivery, Finished, Recorded};
 pub use due::{DUE_SHARDS, Due, DueCursor, DuePage};
-pub use endpoints::{Created, Idempotency};
+pub use endpoints::{Created, Idempotency, MAX_ENDPOINTS};
 pub use error::Error;
 pub use events::{StoredEvent, Taken};
+pub use health::KnownHealth;
+pub use limits::Slot;
 pub use listing::{DeliveryPage, StateFilter};
 pub use push::{
     MAX_BATCH, PUSH_SHARDS, PushCursor, PushPage, PushRecord, PushState, RecipientPage, Registered,

@@ -48,6 +48,21 @@ events! {
     Info BatchDispatched { delivered: u32, retried: u32, dead: u32, stale: u32, duration_ms: u64 }
         metrics { delivered: Count, retried: Count, dead: Count, stale: Count };
 
+    /// A delivery waits for its endpoint: its breaker is open, or a limit is reached.
+    Info DeliveryPostponed { network: String, delivery_id: String, reason: &'static str, wait_ms: u64, postponed: u32 }
+        metrics { postponed: Count } by { reason };
+
+    /// Fanfare disabled an endpoint; what is owed to it is kept.
+    Warn EndpointDisabled { network: String, endpoint_id: String, reason: String, endpoints_disabled: u32 }
+        metrics { endpoints_disabled: Count };
+
+    /// An endpoint's health changed.
+    Info EndpointHealthChanged { network: String, endpoint_id: String, change: &'static str };
+
+    /// Something beside a delivery could not be written or reported; the delivery itself is recorded.
+    Warn AftermathFailed { network: String, endpoint_id: String, what: &'static str, error: String, aftermath_failed: u32 }
+        metrics { aftermath_failed: Count };
+
     /// An attempt failed and another will follow.
     Info AttemptFailed { network: String, delivery_id: String, attempt: u32, reason: String, retry_in_ms: u64 };
 

@@ -6,12 +6,11 @@ use std::sync::{Arc, Mutex as Map, PoisonError};
 use std::time::Duration;
 
 use domain::id::EndpointId;
-use domain::signing::Secret;
 use domain::time::Timestamp;
 use tokio::sync::Mutex;
 
 use crate::Error;
-use crate::ring::Ring;
+use crate::ring::{Entry, Ring};
 
 /// How long a ring may be used without asking again: the longest a deleted secret stays in memory.
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -46,20 +45,20 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn find(self, ring: &Ring) -> Option<Vec<Secret>> {
-        ring.find(self.endpoint, self.generation)
+    fn find(self, ring: &Ring) -> Option<Entry> {
+        ring.find(self.endpoint, self.generation).cloned()
     }
 }
 
 impl Cache {
-    /// The secrets wanted of ring `name`, which is read anew when it is old or lacks them.
+    /// The entry wanted of ring `name`, which is read anew when it is old or lacks them.
     pub(crate) async fn find_or<F: Future<Output = Result<Ring, Error>>>(
         &self,
         name: &str,
         wanted: Wanted,
         now: Timestamp,
         read: impl FnOnce() -> F,
-    ) -> Result<Option<Vec<Secret>>, Error> {
+    ) -> Result<Option<Entry>, Error> {
         let slot = self.slot(name);
         let mut slot = slot.lock().await;
         let mut fallback = None;
@@ -112,6 +111,8 @@ impl std::fmt::Debug for Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ring::Headers;
+    use domain::signing::{Key, Scheme};
     use std::cell::Cell;
 
     /// What a look-up found, and how many reads there have been.
@@ -133,11 +134,9 @@ mod tests {
             })?;
             let mut ring = Ring::default();
             for id in there {
-                ring.put(
-                    EndpointId::from_bytes([*id; 16]),
-                    1,
-                    &Secret::generate([*id; 32]),
-                );
+                let key = Key::generate(Scheme::Hmac, [*id; 32]);
+                let entry = Entry::new(1, key, Headers::new());
+                ring.put(EndpointId::from_bytes([*id; 16]), entry);
             }
             Ok(ring)
         };

@@ -4,19 +4,23 @@
 mod cache;
 mod ring;
 
+use std::sync::{Mutex, PoisonError};
+
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use domain::endpoint::SecretRef;
 use domain::id::{EndpointId, NetworkId};
-use domain::signing::Secret;
+use domain::signing::Key;
 use domain::time::Timestamp;
 use runtime::Random;
 use zeroize::Zeroizing;
 
 use crate::cache::{Cache, Wanted};
-use crate::ring::Ring;
+use crate::ring::{Entry, Ring};
+
+pub use crate::ring::Headers;
 
 /// How often a writer begins again after losing to another. Ten writers at once need ten rounds.
 const MAX_ROUNDS: u32 = 40;
@@ -28,6 +32,62 @@ pub struct Vault {
     prefix: String,
     random: Random,
     cache: Cache,
+}
+
+/// What an endpoint's webhooks are signed and sent with.
+#[derive(Clone)]
+pub struct Material {
+    /// The live keys, newest first.
+    pub keys: Vec<Key>,
+    /// The values of its sensitive headers, by name.
+    pub headers: Headers,
+}
+
+impl std::fmt::Debug for Material {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Material(..)")
+    }
+}
+
+/// A change to an endpoint's entry. `Debug` shows no key and no value.
+pub enum Edit<'a> {
+    /// A new key signs from now on; the old ones sign beside it until the grace ends.
+    Rotate {
+        /// The new key.
+        key: &'a Key,
+        /// Now: keys whose grace is over go.
+        now: Timestamp,
+        /// When the old ones stop; now or earlier, at once.
+        grace_ends: Timestamp,
+    },
+    /// All keys but the newest stop at once.
+    Revoke,
+    /// These are the sensitive headers from now on.
+    Headers(&'a Headers),
+}
+
+impl std::fmt::Debug for Edit<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Rotate { .. } => "Rotate(..)",
+            Self::Revoke => "Revoke",
+            Self::Headers(_) => "Headers(..)",
+        })
+    }
+}
+
+impl Edit<'_> {
+    fn apply(&self, entry: &mut Entry) {
+        match self {
+            Self::Rotate {
+                key,
+                now,
+                grace_ends,
+            } => entry.rotate((*key).clone(), *now, *grace_ends),
+            Self::Revoke => entry.revoke(),
+            Self::Headers(headers) => entry.headers = (*headers).clone(),
+        }
+    }
 }
 
 /// Why secrets could not be read or changed. Never holds a secret.
@@ -86,17 +146,18 @@ impl Vault {
         }
     }
 
-    /// The live secrets of an endpoint, newest first. No call while the cache is fresh enough.
+    /// What an endpoint signs with at `now`, and its sensitive headers. No call while the cache is
+    /// fresh enough.
     ///
     /// # Errors
-    /// When Secrets Manager does not answer or has no such secret.
-    pub async fn secrets(
+    /// When Secrets Manager does not answer or has no such entry.
+    pub async fn material(
         &self,
         network: &NetworkId,
         at: SecretRef,
         endpoint: EndpointId,
         now: Timestamp,
-    ) -> Result<Vec<Secret>, Error> {
+    ) -> Result<Material, Error> {
         let name = self.name(network, at.ring);
         let wanted = Wanted {
             endpoint,
@@ -107,14 +168,18 @@ impl Vault {
             .cache
             .find_or(&name, wanted, now, || self.read(&name))
             .await?;
-        found.ok_or(Error::Missing {
+        let entry = found.ok_or(Error::Missing {
             name,
             endpoint,
             generation: at.generation,
+        })?;
+        Ok(Material {
+            keys: entry.live(now),
+            headers: entry.headers,
         })
     }
 
-    /// Stores a new endpoint's secret and tells where.
+    /// Stores what a new endpoint needs and tells where.
     ///
     /// # Errors
     /// When Secrets Manager does not answer.
@@ -122,27 +187,84 @@ impl Vault {
         &self,
         network: &NetworkId,
         endpoint: EndpointId,
-        secret: &Secret,
+        key: &Key,
+        headers: &Headers,
+    ) -> Result<SecretRef, Error> {
+        let entry = Entry::new(1, key.clone(), headers.clone());
+        self.place(network, endpoint, entry).await
+    }
+
+    /// Changes an endpoint's entry and tells where it is now; the generation grows. An entry that
+    /// its ring has no room for any more moves to another one.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer or has no such entry.
+    pub async fn edit(
+        &self,
+        network: &NetworkId,
+        at: SecretRef,
+        endpoint: EndpointId,
+        edit: &Edit<'_>,
+    ) -> Result<SecretRef, Error> {
+        let edited = Mutex::new(None);
+        let changed = self.change(network, at.ring, |ring| {
+            let mut seen = None;
+            if let Some(entry) = ring.get_mut(endpoint) {
+                // A change whose record was never written may have left a later one behind.
+                entry.generation = entry.generation.max(at.generation).saturating_add(1);
+                edit.apply(entry);
+                seen = Some(entry.clone());
+            }
+            *edited.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        });
+        let changed = changed.await?;
+        let edited = edited.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let entry = edited.ok_or_else(|| Error::Missing {
+            name: self.name(network, at.ring),
+            endpoint,
+            generation: at.generation,
+        })?;
+        match changed {
+            Changed::Done => Ok(SecretRef {
+                generation: entry.generation,
+                ..at
+            }),
+            Changed::Full => {
+                let placed = self.place(network, endpoint, entry).await?;
+                // The copy left behind is older than any record asks for; a ring that takes no
+                // change today keeps it until it takes one.
+                self.change(network, at.ring, |ring| ring.remove(endpoint))
+                    .await?;
+                Ok(placed)
+            }
+        }
+    }
+
+    /// Puts an entry into the first ring with room.
+    async fn place(
+        &self,
+        network: &NetworkId,
+        endpoint: EndpointId,
+        entry: Entry,
     ) -> Result<SecretRef, Error> {
         let mut ring = 0;
         loop {
-            let at = SecretRef {
-                ring,
-                generation: 1,
-            };
             match self
-                .change(network, ring, |ring| {
-                    ring.put(endpoint, at.generation, secret)
-                })
+                .change(network, ring, |ring| ring.put(endpoint, entry.clone()))
                 .await?
             {
-                Changed::Done => return Ok(at),
+                Changed::Done => {
+                    return Ok(SecretRef {
+                        ring,
+                        generation: entry.generation,
+                    });
+                }
                 Changed::Full => ring += 1,
             }
         }
     }
 
-    /// Forgets an endpoint's secrets.
+    /// Forgets an endpoint's keys.
     ///
     /// # Errors
     /// When Secrets Manager does not answer.
@@ -155,7 +277,7 @@ impl Vault {
         let removed = self.change(network, at.ring, |ring| ring.remove(endpoint));
         match removed.await? {
             Changed::Done => Ok(()),
-            // Not silently: the secret is still there.
+            // Not silently: the key is still there.
             Changed::Full => Err(Error::Full {
                 name: self.name(network, at.ring),
             }),

@@ -85,12 +85,17 @@ fn no_switch_is_ever_set_in_the_template() {
 fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns() {
     let template = Template::load();
     let function = template.function("WebhookDispatch");
-    // The batch's latest start, the attempt, its record, and the message of its retry.
+    // The batch's latest start, the attempt, its record, its conclusions, and the message of its
+    // retry.
     let call = seconds("shared/runtime/src/aws.rs", "CALL_TIMEOUT");
     let attempt = "functions/webhook-dispatch/src/attempt.rs";
-    let longest = seconds(attempt, "LATEST_START") + seconds(attempt, "DEADLINE") + 2 * call;
-    let visibility = template.properties("WebhookQueue")["VisibilityTimeout"]
-        .as_u64()
+    let longest = seconds(attempt, "LATEST_START")
+        + seconds(attempt, "DEADLINE")
+        + seconds(attempt, "CONCLUSIONS")
+        + 2 * call;
+    let visibility = |queue| template.properties(queue)["VisibilityTimeout"].as_u64();
+    let visibility = visibility("WebhookQueue")
+        .min(visibility("RetryQueue"))
         .unwrap();
     assert!(
         longest <= function.timeout(),
@@ -126,7 +131,9 @@ fn seconds(path: &str, name: &str) -> u64 {
 
 /// Names of the variables read by a `settings.rs`, but not its switches.
 fn variables_read(settings: &str) -> BTreeSet<&str> {
-    arguments_of(settings, ".required(").into_iter().collect()
+    let calls = [".required(", ".list("];
+    let names = calls.iter().flat_map(|call| arguments_of(settings, call));
+    names.collect()
 }
 
 /// The string literals passed to a method of `runtime::Reader`.

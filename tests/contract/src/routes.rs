@@ -7,9 +7,11 @@ use serde_json::Value;
 use crate::template::{Template, referenced};
 
 /// Routes that need no key. Everything else does.
-const PUBLIC: [&str; 4] = [
+const PUBLIC: [&str; 6] = [
     "GET /v1/openapi.json",
+    "GET /v1/egress",
     "GET /v1/health",
+    "GET /v1/jwks/{network}/{proxy+}",
     "GET /v1/problems/{proxy+}",
     "$default",
 ];

@@ -2,7 +2,8 @@
 
 use http_api::{CATALOGUE, Call, Failure, Problem, ProblemBody, Reply};
 
-use crate::shape::Health;
+use crate::Deps;
+use crate::shape::{Egress, Health};
 
 /// Generated from the code; the contract test keeps it so.
 const DOCUMENT: &str = include_str!("../../openapi.json");
@@ -68,4 +69,33 @@ pub(crate) fn problem(call: &Call) -> Result<Reply, Failure> {
         "text/markdown; charset=utf-8",
         entry.page.to_owned(),
     ))
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/egress",
+    operation_id = "getEgress",
+    tag = "About",
+    summary = "The addresses that webhooks come from",
+    responses((status = 200, description = "For allow lists", body = Egress))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `egress`")]
+pub(crate) fn egress_doc() {}
+
+pub(crate) fn egress(deps: &Deps) -> Reply {
+    let addresses = deps.egress.clone();
+    let fixed = !addresses.is_empty();
+    let explanation = if fixed {
+        "webhooks come from these addresses and no others"
+    } else {
+        "this deployment has no fixed addresses; verify signatures, or deploy with FixedEgress=true"
+    };
+    Reply::json(
+        200,
+        &Egress {
+            fixed,
+            addresses,
+            explanation,
+        },
+    )
 }

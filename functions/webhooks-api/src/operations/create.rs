@@ -1,15 +1,19 @@
 use std::time::Duration;
 
 use domain::base32;
-use domain::endpoint::Endpoint;
+use domain::endpoint::{Disabled, Endpoint, Limits, Published, SecretRef, disabled};
 use domain::id::{EndpointId, NetworkId};
-use domain::signing::Secret;
+use domain::signing::Key;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
+use serde_json::json;
 use sha2::{Digest, Sha256};
-use store::{Created, Idempotency};
+use store::{Created, Idempotency, MAX_ENDPOINTS};
+use vault::Headers;
 
 use super::fields::Fields;
+use super::headers::choose;
+use super::news;
 use super::page::invalid;
 use crate::Deps;
 use crate::shape::{CreateEndpoint, CreatedEndpoint, EndpointBody};
@@ -27,7 +31,7 @@ const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
     operation_id = "createEndpoint",
     tag = "Webhooks",
     summary = "Create an endpoint",
-    description = "The answer shows the signing secret this once.",
+    description = "The answer shows the shared secret this once. At most 10,000 endpoints per network.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request answer the same, for 24 hours"),
@@ -57,16 +61,36 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return again(deps, &network, endpoint, &request_hash, memory, now).await;
     }
     let request: CreateEndpoint = parse_json(&body)?;
-    let (mut endpoint, secret) = draft(deps, &network, request, now)?;
-    // The secret first: an endpoint without one could never be delivered to, while a secret
-    // without an endpoint harms nobody.
-    endpoint.secret = deps.vault.add(&network, endpoint.id, &secret).await?;
+    let Draft {
+        mut endpoint,
+        key,
+        sensitive,
+    } = draft(deps, &network, &request, now)?;
+    // The key first: an endpoint without one could never be delivered to, while a key without an
+    // endpoint harms nobody.
+    endpoint.secret = deps
+        .vault
+        .add(&network, endpoint.id, &key, &sensitive)
+        .await?;
     match deps
         .store
         .create_endpoint(&endpoint, memory.as_ref())
         .await?
     {
-        Created::Now => Ok(created(&endpoint, &secret)),
+        Created::Now => {
+            news::report(deps, "endpoint.created", &endpoint, &json!({})).await;
+            Ok(created(&endpoint, &key))
+        }
+        Created::Full => {
+            deps.vault
+                .remove(&network, endpoint.secret, endpoint.id)
+                .await?;
+            Err(Problem::LimitReached {
+                what: "endpoints",
+                most: MAX_ENDPOINTS,
+            }
+            .into())
+        }
         // A twin of this request won the race.
         Created::Before {
             endpoint: winner,
@@ -99,32 +123,72 @@ fn memory(call: &Call, body: &[u8], now: Timestamp) -> Result<Option<Idempotency
     }))
 }
 
+/// A new endpoint and what the vault is to keep of it.
+struct Draft {
+    endpoint: Endpoint,
+    key: Key,
+    sensitive: Headers,
+}
+
 fn draft(
     deps: &Deps,
     network: &NetworkId,
-    request: CreateEndpoint,
+    request: &CreateEndpoint,
     now: Timestamp,
-) -> Result<(Endpoint, Secret), Problem> {
+) -> Result<Draft, Problem> {
     let mut fields = Fields::default();
+    let signing = fields
+        .signing(request.signing.as_deref())
+        .unwrap_or_default();
+    let imported = fields.secret(request.secret.as_deref(), signing);
+    let key = imported.map_or_else(
+        || Key::generate(signing, deps.platform.random.bytes()),
+        Key::Secret,
+    );
+    let chosen = choose(&mut fields, &request.headers, &Headers::new());
+    let description = request.description.clone();
     let endpoint = Endpoint {
         id: EndpointId::generate(now, deps.platform.random.bytes()),
         network: network.clone(),
         url: fields.url(&request.url, deps.policy),
-        description: request
-            .description
-            .and_then(|text| fields.description(text)),
+        description: description.and_then(|text| fields.description(text)),
         event_types: fields.event_types(&request.event_types),
-        enabled: request.enabled,
-        secret: domain::endpoint::SecretRef {
+        filter: fields.filter(request.filter.as_ref()),
+        format: fields.format(request.format.as_deref()),
+        headers: chosen.headers,
+        timeout: fields.timeout(request.timeout_seconds),
+        schedule: fields.schedule(request.retry_schedule.as_deref()),
+        limits: Limits {
+            max_in_flight: fields.max_in_flight(request.max_in_flight),
+            rate_per_second: fields.rate(request.rate_per_second),
+        },
+        disabled: (!request.enabled).then(|| Disabled {
+            reason: disabled::BY_REQUEST.to_owned(),
+            at: now,
+        }),
+        signing,
+        public_keys: published(&key).into_iter().collect(),
+        secret: SecretRef {
             ring: 0,
             generation: 1,
         },
+        certificate_ends: None,
         version: 1,
         created: now,
         updated: now,
     };
     fields.check()?;
-    Ok((endpoint, Secret::generate(deps.platform.random.bytes())))
+    Ok(Draft {
+        endpoint,
+        key,
+        sensitive: chosen.sensitive,
+    })
+}
+
+/// The public half of a key that signs from now on.
+pub(crate) fn published(key: &Key) -> Option<Published> {
+    let key = key.public()?;
+    Some(Published { key, until: None })
 }
 
 /// The answer that an earlier request with the same key got.
@@ -146,18 +210,18 @@ async fn again(
         .ok_or(Problem::NotFound {
             what: "endpoint any more",
         })?;
-    let secrets = deps
+    let material = deps
         .vault
-        .secrets(network, endpoint.secret, id, now)
+        .material(network, endpoint.secret, id, now)
         .await?;
-    let secret = secrets.first().ok_or(Problem::Internal)?;
-    Ok(created(&endpoint, secret))
+    let key = material.keys.first().ok_or(Problem::Internal)?;
+    Ok(created(&endpoint, key))
 }
 
-fn created(endpoint: &Endpoint, secret: &Secret) -> Reply {
+fn created(endpoint: &Endpoint, key: &Key) -> Reply {
     let body = CreatedEndpoint {
         endpoint: EndpointBody::of(endpoint),
-        secret: secret.expose().to_owned(),
+        secret: key.secret().map(|secret| secret.expose().to_owned()),
     };
     let place = format!("/v1/networks/{}/webhooks/{}", endpoint.network, endpoint.id);
     Reply::json(201, &body)

@@ -1,7 +1,9 @@
 use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
+use serde_json::json;
 
+use super::news;
 use super::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{EndpointBody, EndpointPage};
@@ -58,7 +60,9 @@ pub(crate) fn get_doc() {}
 pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let endpoint = find(deps, &call).await?;
-    Ok(shown(&endpoint))
+    let known = deps.store.health(&endpoint.network, endpoint.id).await?;
+    let body = EndpointBody::of(&endpoint).with_health(&known.health);
+    Ok(Reply::json(200, &body).header("etag", &etag(&endpoint)))
 }
 
 #[utoipa::path(
@@ -93,6 +97,7 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     deps.vault
         .remove(&endpoint.network, endpoint.secret, endpoint.id)
         .await?;
+    news::report(deps, "endpoint.deleted", &endpoint, &json!({})).await;
     Ok(Reply::no_content())
 }
 

@@ -1,11 +1,17 @@
 //! From request fields to domain types, collecting every broken rule.
 
+use std::ops::RangeInclusive;
+
 use domain::address::AddressPolicy;
-use domain::endpoint::{MAX_DESCRIPTION, MAX_PATTERNS};
+use domain::endpoint::{Format, MAX_DESCRIPTION, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_RATE, Timeout};
 use domain::event_type::Pattern;
 use domain::field::FieldError;
+use domain::filter::Filter;
+use domain::retry::Schedule;
+use domain::signing::{Scheme, Secret};
 use domain::webhook_url::WebhookUrl;
 use http_api::Problem;
+use serde_json::Value;
 
 /// The rules broken so far.
 #[derive(Debug, Default)]
@@ -55,6 +61,92 @@ impl Fields {
             ));
         }
         (!text.is_empty()).then_some(text)
+    }
+
+    pub(crate) fn filter(&mut self, filter: Option<&Value>) -> Option<Filter> {
+        let parsed = Filter::parse(&filter?.to_string());
+        self.keep(parsed.map_err(|error| error.of_field("filter")))
+    }
+
+    pub(crate) fn format(&mut self, word: Option<&str>) -> Format {
+        let Some(word) = word else {
+            return Format::default();
+        };
+        let parsed = Format::parse(word);
+        self.known(parsed, "format", "must be fanfare or social.plus")
+    }
+
+    pub(crate) fn signing(&mut self, word: Option<&str>) -> Option<Scheme> {
+        let parsed = Scheme::parse(word?);
+        Some(self.known(parsed, "signing", "must be hmac or ed25519"))
+    }
+
+    /// A secret brought along. The message never quotes it.
+    pub(crate) fn secret(&mut self, text: Option<&str>, scheme: Scheme) -> Option<Secret> {
+        let text = text?;
+        if scheme == Scheme::Ed25519 {
+            self.broken("secret", "conflict", "can only be given for hmac");
+            return None;
+        }
+        let parsed = Secret::parse(text);
+        if parsed.is_none() {
+            let rule = "must be whsec_ and the base64 of 24 to 64 bytes";
+            self.broken("secret", "format", rule);
+        }
+        parsed
+    }
+
+    pub(crate) fn timeout(&mut self, seconds: Option<u64>) -> Timeout {
+        let Some(seconds) = seconds else {
+            return Timeout::default();
+        };
+        let parsed = Timeout::from_seconds(seconds);
+        self.known(parsed, "timeoutSeconds", "must be from 1 to 30")
+    }
+
+    pub(crate) fn schedule(&mut self, seconds: Option<&[u64]>) -> Option<Schedule> {
+        let parsed = Schedule::from_seconds(seconds?);
+        self.keep(
+            parsed
+                .map_err(|error| FieldError::new("retrySchedule", error.rule(), error.to_string())),
+        )
+    }
+
+    pub(crate) fn max_in_flight(&mut self, number: Option<u32>) -> Option<u32> {
+        self.within("maxInFlight", number, 1..=MAX_IN_FLIGHT)
+    }
+
+    pub(crate) fn rate(&mut self, number: Option<u32>) -> Option<u32> {
+        self.within("ratePerSecond", number, 1..=MAX_RATE)
+    }
+
+    fn within(
+        &mut self,
+        field: &str,
+        number: Option<u32>,
+        allowed: RangeInclusive<u32>,
+    ) -> Option<u32> {
+        let number = number?;
+        if !allowed.contains(&number) {
+            let (least, most) = allowed.into_inner();
+            self.broken(field, "range", &format!("must be from {least} to {most}"));
+        }
+        Some(number)
+    }
+
+    pub(crate) fn broken(&mut self, field: &str, rule: &'static str, message: &str) {
+        self.0.push(FieldError::new(field, rule, message));
+    }
+
+    fn keep<T>(&mut self, parsed: Result<T, FieldError>) -> Option<T> {
+        parsed.map_err(|error| self.0.push(error)).ok()
+    }
+
+    fn known<T: Default>(&mut self, parsed: Option<T>, field: &str, message: &str) -> T {
+        parsed.unwrap_or_else(|| {
+            self.broken(field, "format", message);
+            T::default()
+        })
     }
 
     pub(crate) fn check(self) -> Result<(), Problem> {

@@ -1,9 +1,14 @@
-use domain::endpoint::Endpoint;
+use domain::endpoint::{Disabled, Endpoint, Limits, disabled};
+use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
+use serde_json::json;
+use vault::{Edit, Headers};
 
 use super::create::MAX_BODY;
 use super::endpoints::{check_version, find, shown};
 use super::fields::Fields;
+use super::headers::choose;
+use super::news;
 use crate::Deps;
 use crate::shape::{EndpointBody, UpdateEndpoint};
 
@@ -13,7 +18,7 @@ use crate::shape::{EndpointBody, UpdateEndpoint};
     operation_id = "updateEndpoint",
     tag = "Webhooks",
     summary = "Change an endpoint",
-    description = "Deliveries already owed go to the new URL.",
+    description = "Deliveries already owed go to the new URL. The way of signing is changed by a rotation.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -35,15 +40,52 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let request: UpdateEndpoint = parse_json(&body)?;
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
-    let changed = changed(deps, endpoint, request)?;
+    let now = deps.platform.clock.now();
+    let kept = kept(deps, &endpoint, &request, now).await?;
+    let (mut changed, sensitive) = changed(deps, endpoint, request, &kept, now)?;
+    if let Some(sensitive) = sensitive.filter(|sensitive| *sensitive != kept) {
+        let (network, at) = (&changed.network, changed.secret);
+        let edit = Edit::Headers(&sensitive);
+        changed.secret = deps.vault.edit(network, at, changed.id, &edit).await?;
+    }
     if !deps.store.update_endpoint(&changed).await? {
         return Err(Problem::PreconditionFailed.into());
     }
+    news::report(deps, "endpoint.updated", &changed, &json!({})).await;
     Ok(shown(&changed))
 }
 
-fn changed(deps: &Deps, before: Endpoint, request: UpdateEndpoint) -> Result<Endpoint, Problem> {
+/// The sensitive values there are, when the request is about headers.
+async fn kept(
+    deps: &Deps,
+    endpoint: &Endpoint,
+    request: &UpdateEndpoint,
+    now: Timestamp,
+) -> Result<Headers, Failure> {
+    if request.headers.is_none() {
+        return Ok(Headers::new());
+    }
+    let (network, at) = (&endpoint.network, endpoint.secret);
+    let material = deps.vault.material(network, at, endpoint.id, now).await?;
+    Ok(material.headers)
+}
+
+/// The endpoint with its changes, and the sensitive values if headers were among them.
+fn changed(
+    deps: &Deps,
+    before: Endpoint,
+    request: UpdateEndpoint,
+    kept: &Headers,
+    now: Timestamp,
+) -> Result<(Endpoint, Option<Headers>), Problem> {
     let mut fields = Fields::default();
+    let chosen = request
+        .headers
+        .map(|headers| choose(&mut fields, &headers, kept));
+    let (headers, sensitive) = match chosen {
+        None => (before.headers, None),
+        Some(chosen) => (chosen.headers, Some(chosen.sensitive)),
+    };
     let after = Endpoint {
         url: request
             .url
@@ -54,11 +96,46 @@ fn changed(deps: &Deps, before: Endpoint, request: UpdateEndpoint) -> Result<End
         event_types: request
             .event_types
             .map_or(before.event_types, |types| fields.event_types(&types)),
-        enabled: request.enabled.unwrap_or(before.enabled),
+        filter: request
+            .filter
+            .map_or(before.filter, |filter| fields.filter(filter.as_ref())),
+        format: request
+            .format
+            .map_or(before.format, |word| fields.format(Some(&word))),
+        headers,
+        timeout: request
+            .timeout_seconds
+            .map_or(before.timeout, |seconds| fields.timeout(seconds)),
+        schedule: request
+            .retry_schedule
+            .map_or(before.schedule, |list| fields.schedule(list.as_deref())),
+        limits: Limits {
+            max_in_flight: request
+                .max_in_flight
+                .map_or(before.limits.max_in_flight, |n| fields.max_in_flight(n)),
+            rate_per_second: request
+                .rate_per_second
+                .map_or(before.limits.rate_per_second, |n| fields.rate(n)),
+        },
+        disabled: switched(before.disabled, request.enabled, now),
         version: before.version.saturating_add(1),
-        updated: deps.platform.clock.now(),
+        updated: now,
         ..before
     };
     fields.check()?;
-    Ok(after)
+    Ok((after, sensitive))
+}
+
+fn switched(before: Option<Disabled>, enabled: Option<bool>, now: Timestamp) -> Option<Disabled> {
+    match enabled {
+        None => before,
+        Some(true) => None,
+        // One that is disabled already keeps its reason.
+        Some(false) => before.or_else(|| {
+            Some(Disabled {
+                reason: disabled::BY_REQUEST.to_owned(),
+                at: now,
+            })
+        }),
+    }
 }

@@ -11,6 +11,8 @@ use super::TemplateError;
 pub(super) struct Document {
     #[serde(rename = "Parameters", default)]
     pub(super) parameters: BTreeMap<String, Parameter>,
+    #[serde(rename = "Conditions", default)]
+    pub(super) conditions: BTreeMap<String, Value>,
     #[serde(rename = "Globals", default)]
     pub(super) globals: Globals,
     #[serde(rename = "Resources")]
@@ -33,6 +35,9 @@ pub(super) struct Globals {
 pub(super) struct Resource {
     #[serde(rename = "Type")]
     pub(super) kind: String,
+    /// Left out of the stack when it does not hold.
+    #[serde(rename = "Condition")]
+    pub(super) condition: Option<String>,
     #[serde(rename = "Properties", default)]
     pub(super) properties: BTreeMap<String, Value>,
     #[serde(rename = "Metadata", default)]

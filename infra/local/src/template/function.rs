@@ -48,7 +48,7 @@ const FUNCTION_HONOURED: [&str; 7] = [
     "Timeout",
     "Handler",
 ];
-const FUNCTION_IGNORED: [&str; 10] = [
+const FUNCTION_IGNORED: [&str; 11] = [
     "Architectures",
     "Description",
     "EventInvokeConfig",
@@ -59,6 +59,7 @@ const FUNCTION_IGNORED: [&str; 10] = [
     "Runtime",
     "Tags",
     "Tracing",
+    "VpcConfig",
 ];
 
 #[derive(Debug, Deserialize)]

@@ -11,7 +11,7 @@ use crate::world;
 /// Far deeper than a sensible template; ends a circle of references.
 const DEEPEST: u8 = 32;
 
-const SUPPORTED: &str = "Ref, GetAtt, Sub and Join are supported here";
+const SUPPORTED: &str = "Ref, GetAtt, Sub, Join, If, Equals and Not are supported here";
 
 pub(super) struct Scope<'a> {
     pub(super) document: &'a Document,
@@ -28,6 +28,37 @@ impl Scope<'_> {
     /// The name the resource has outside of the template.
     pub(super) fn physical_name(&self, logical: &str, resource: &Resource) -> Resolved<String> {
         self.name(logical, resource, DEEPEST)
+    }
+
+    /// Whether a condition holds, parameters having their defaults.
+    pub(super) fn holds(&self, condition: &str) -> Resolved<bool> {
+        self.condition(condition, DEEPEST)
+    }
+
+    fn condition(&self, name: &str, depth: u8) -> Resolved<bool> {
+        let condition = self.document.conditions.get(name);
+        let condition =
+            condition.ok_or_else(|| format!("there is no condition {name}; correct the name"))?;
+        let value = self.value(condition, depth)?;
+        value
+            .as_bool()
+            .ok_or_else(|| format!("the condition {name} is not true or false"))
+    }
+
+    /// Only the branch taken is looked at: the other may name what this stack does not have.
+    fn choose(&self, argument: &Yaml, depth: u8) -> Resolved<Json> {
+        let Yaml::Sequence(parts) = argument else {
+            return Err("If takes a condition and two values".to_owned());
+        };
+        let [Yaml::String(condition), then, otherwise] = parts.as_slice() else {
+            return Err("If takes a condition and two values".to_owned());
+        };
+        let taken = if self.condition(condition, depth)? {
+            then
+        } else {
+            otherwise
+        };
+        self.value(taken, depth)
     }
 
     fn value(&self, value: &Yaml, depth: u8) -> Resolved<Json> {
@@ -68,8 +99,13 @@ impl Scope<'_> {
     }
 
     fn intrinsic(&self, function: &str, argument: &Yaml, depth: u8) -> Resolved<Json> {
+        if function == "If" {
+            return self.choose(argument, depth);
+        }
         let argument = self.value(argument, depth)?;
         let text = match function {
+            "Equals" => return equals(&argument).map(Json::Bool),
+            "Not" => return not(&argument).map(Json::Bool),
             "Ref" => return self.reference(text(&argument)?, depth),
             "GetAtt" => self.attribute(&get_att(&argument)?, depth)?,
             "Sub" => self.substitute(&argument, depth)?,
@@ -208,6 +244,20 @@ fn join(argument: &Json) -> Resolved<String> {
     };
     let parts: Result<Vec<_>, _> = parts.iter().map(text).collect();
     Ok(parts?.join(separator))
+}
+
+fn equals(argument: &Json) -> Resolved<bool> {
+    match argument.as_array().map(Vec::as_slice) {
+        Some([one, other]) => Ok(one == other),
+        _ => Err("Equals takes two values".to_owned()),
+    }
+}
+
+fn not(argument: &Json) -> Resolved<bool> {
+    match argument.as_array().map(Vec::as_slice) {
+        Some([Json::Bool(value)]) => Ok(!value),
+        _ => Err("Not takes one condition".to_owned()),
+    }
 }
 
 fn text(value: &Json) -> Resolved<&str> {

@@ -7,6 +7,9 @@ const GOOD: &str = r#"
 Transform: AWS::Serverless-2016-10-31
 Parameters:
   Stage: { Type: String, Default: test }
+Conditions:
+  IsLive: !Equals [!Ref Stage, live]
+  IsTest: !Not [!Equals [!Ref Stage, live]]
 Globals:
   Function: { Runtime: provided.al2023, Timeout: 7, Environment: { Variables: { STAGE: !Ref Stage } } }
 Resources:
@@ -23,9 +26,13 @@ Resources:
     Properties:
       VisibilityTimeout: 60
       RedrivePolicy: { deadLetterTargetArn: !GetAtt Dead.Arn, maxReceiveCount: 3 }
+  LiveOnly:
+    Type: AWS::EC2::VPC
+    Condition: IsLive
   Dead:
     Type: AWS::SQS::Queue
-    Properties: { QueueName: !Join ["-", [dead, letters]] }
+    Condition: IsTest
+    Properties: { QueueName: !If [IsLive, !Ref NotHere, !Join ["-", [dead, letters]]] }
   Worker:
     Type: AWS::Serverless::Function
     Properties:
@@ -221,12 +228,17 @@ fn a_resource_that_cannot_be_made_here_is_named_with_advice() {
         (
             "!GetAtt Dead.Arn",
             "!Select [0, [a]]",
-            "use template resource Work, property RedrivePolicy: the function Select is not known here; Ref, GetAtt, Sub and Join are supported here",
+            "use template resource Work, property RedrivePolicy: the function Select is not known here; Ref, GetAtt, Sub, Join, If, Equals and Not are supported here",
         ),
         (
             "!Join [\"-\", [dead, letters]]",
             "!Ref Dead",
             "use template resource Dead, property QueueName: references run in a circle; break it",
+        ),
+        (
+            "Condition: IsTest",
+            "Condition: IsTset",
+            "use template resource Dead: there is no condition IsTset; correct the name",
         ),
         (
             "PAY_PER_REQUEST",

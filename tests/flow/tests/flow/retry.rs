@@ -84,7 +84,7 @@ async fn the_default_schedule_is_kept_to_the_last_try_and_then_the_delivery_is_d
     assert!(
         attempts
             .iter()
-            .all(|attempt| attempt["status"] == 500 && attempt["response"] == "seen")
+            .all(|attempt| attempt["status"] == 500 && attempt["response"]["body"] == "seen")
     );
     assert_eq!(
         fanfare.get(&format!("{deliveries}?status=dead")).await.body["items"]
@@ -138,7 +138,7 @@ async fn a_lost_message_is_found_by_the_sweep_and_the_new_url_is_used() {
         .template()
         .queues
         .iter()
-        .find(|queue| queue.name.contains("Webhook") && queue.redrive.is_some())
+        .find(|queue| queue.name == "RetryQueue")
         .unwrap();
     let url = fanfare
         .system

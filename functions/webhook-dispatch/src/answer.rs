@@ -1,0 +1,147 @@
+//! From what the client saw to a finished attempt.
+
+use std::time::Duration;
+
+use domain::attempt::{
+    Attempt, Control, Excerpt, Outcome, Response, Seen, Timing, Tls, Verdict, Wishes, judge,
+    retry_after,
+};
+use domain::time::Timestamp;
+use http::HeaderMap;
+use http::header::RETRY_AFTER;
+use outbound::{Answer, Connection, Failure};
+
+/// A finished attempt: what is recorded of it, what it means, and the whole answer.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) attempt: Attempt,
+    pub(crate) verdict: Verdict,
+    /// Kept in a record of its own when the excerpt beside the attempt is not all of it.
+    pub(crate) whole: Option<Response>,
+}
+
+impl Made {
+    /// Nothing was sent; `last` when no later attempt can help.
+    pub(crate) fn unsent(
+        number: u32,
+        at: Timestamp,
+        reason: &'static str,
+        explanation: &'static str,
+        last: bool,
+    ) -> Self {
+        let verdict = judge(Seen::Failure {
+            word: reason,
+            explanation,
+        });
+        Self {
+            attempt: Attempt::unsent(number, at, reason, explanation),
+            verdict: Verdict { last, ..verdict },
+            whole: None,
+        }
+    }
+
+    /// Something was sent, or at least tried.
+    pub(crate) fn sent(
+        number: u32,
+        at: Timestamp,
+        now: Timestamp,
+        answer: &Result<Answer, Failure>,
+    ) -> Self {
+        let verdict = judge(seen(answer, now));
+        let (connection, status) = match answer {
+            Ok(answer) => (&answer.connection, Some(answer.status)),
+            Err(failure) => (&*failure.connection, failure.status),
+        };
+        let response = answer.as_ref().ok().map(response);
+        let limit = match verdict.outcome {
+            Outcome::Succeeded => Excerpt::OF_SUCCESS,
+            Outcome::Failed => Excerpt::OF_FAILURE,
+        };
+        let excerpt = response.as_ref().map(|response| response.excerpt(limit));
+        let cut = response != excerpt && verdict.outcome == Outcome::Failed;
+        let mut attempt = attempt(number, at, connection, status, &verdict);
+        attempt.response = excerpt.filter(|response| !response.is_empty());
+        Self {
+            attempt,
+            verdict,
+            whole: response.filter(|_| cut),
+        }
+    }
+}
+
+fn seen(answer: &Result<Answer, Failure>, now: Timestamp) -> Seen {
+    match answer {
+        Ok(answer) => Seen::Answer {
+            status: answer.status,
+            wishes: wishes(&answer.headers, now),
+        },
+        Err(failure) => match failure.status {
+            // The status line is the receiver's word; that its body then broke off changes nothing.
+            Some(status @ 200..=299) => Seen::Answer {
+                status,
+                wishes: Wishes::default(),
+            },
+            Some(_) | None => Seen::Failure {
+                word: failure.kind.word(),
+                explanation: failure.kind.explain(),
+            },
+        },
+    }
+}
+
+fn wishes(headers: &HeaderMap, now: Timestamp) -> Wishes {
+    let text = |name: &str| headers.get(name)?.to_str().ok();
+    Wishes {
+        retry_after: text(RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)),
+        control: text("webhook-delivery").and_then(Control::parse),
+    }
+}
+
+fn response(answer: &Answer) -> Response {
+    let headers = answer.headers.iter().map(|(name, value)| {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        (name.as_str().to_owned(), value.into_owned())
+    });
+    Response {
+        headers: headers.collect(),
+        body: String::from_utf8_lossy(&answer.body).into_owned(),
+        truncated: answer.body_truncated,
+    }
+}
+
+fn attempt(
+    number: u32,
+    at: Timestamp,
+    connection: &Connection,
+    status: Option<u16>,
+    verdict: &Verdict,
+) -> Attempt {
+    let timing = connection.timing;
+    Attempt {
+        number,
+        at,
+        timing: Timing {
+            dns: timing.dns.map(millis),
+            connect: timing.connect.map(millis),
+            tls: timing.tls.map(millis),
+            first_byte: timing.first_byte.map(millis),
+            total: millis(timing.total),
+        },
+        address: connection.address,
+        tls: connection.tls.map(|facts| Tls {
+            version: facts.version.as_str().to_owned(),
+            not_after: facts
+                .not_after
+                .map(|seconds| Timestamp::from_millis(seconds.saturating_mul(1000))),
+        }),
+        outcome: verdict.outcome,
+        status,
+        reason: verdict.reason.to_owned(),
+        explanation: verdict.explanation.clone(),
+        response: None,
+    }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}

@@ -1,0 +1,36 @@
+//! News about endpoints, for whoever subscribed.
+
+use std::time::Duration;
+
+use domain::endpoint::Endpoint;
+use domain::id::EventId;
+use domain::operational::News;
+use queue::Outgoing;
+use queue::message::write_news;
+use serde_json::Value;
+use telemetry::event::RequestFailed;
+
+use crate::Deps;
+
+/// Reports a change that was made. The change stands whether the queue takes the news or not, so a
+/// refusal is for the log alone.
+pub(crate) async fn report(deps: &Deps, name: &'static str, endpoint: &Endpoint, more: &Value) {
+    let now = deps.platform.clock.now();
+    let network = &endpoint.network;
+    let id = EventId::generate(now, deps.platform.random.bytes());
+    let outgoing = Outgoing {
+        body: write_news(network, &id, &News::of(name, endpoint, more), now),
+        group: network.to_string(),
+        delay: Duration::ZERO,
+    };
+    for sent in deps.events.send(&[outgoing]).await {
+        if let Err(error) = sent {
+            let event = RequestFailed {
+                operation: "reportNews",
+                request_id: None,
+                error: error.to_string(),
+            };
+            deps.platform.telemetry.emit(&event, now.millis());
+        }
+    }
+}

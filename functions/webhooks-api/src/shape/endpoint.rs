@@ -1,0 +1,326 @@
+//! Endpoints.
+
+use domain::endpoint::{Disabled, Endpoint, Published};
+use domain::header::{Header, HeaderValue};
+use domain::health::Health;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A new endpoint.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CreateEndpoint {
+    /// https, a public address, no user info, no secret in the query.
+    #[schema(example = "https://example.com/fanfare", max_length = 2048)]
+    pub(crate) url: String,
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    pub(crate) description: Option<String>,
+    /// Patterns: `*`, a prefix such as `v3.post.*`, or exact names. All types if absent. `*` leaves
+    /// out the operational types, such as `endpoint.disabled`: name those.
+    #[serde(default = "all_types")]
+    #[schema(example = json!(["message.*", "user.didFlag"]), min_items = 1, max_items = 100)]
+    pub(crate) event_types: Vec<String>,
+    /// Which events of these types, in the syntax of EventBridge patterns, on the webhook's body.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>, example = json!({"data": {"amount": [{"numeric": [">=", 10]}]}}))]
+    pub(crate) filter: Option<Value>,
+    /// `fanfare` (the default), or `social.plus` for exactly `{event, data}`.
+    #[serde(default)]
+    pub(crate) format: Option<String>,
+    /// Sent with every webhook.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub(crate) headers: Vec<HeaderInput>,
+    /// The deadline of an attempt, from DNS to the last byte: 1 to 30, 15 if absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 30)]
+    pub(crate) timeout_seconds: Option<u64>,
+    /// Seconds to wait after each failed attempt, at most 20 of them and 648,000 in all.
+    #[serde(default)]
+    #[schema(max_items = 20, example = json!([5, 300, 1800]))]
+    pub(crate) retry_schedule: Option<Vec<u64>>,
+    /// Most attempts under way at the same time, 1 to 100. No limit if absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 100)]
+    pub(crate) max_in_flight: Option<u32>,
+    /// Most attempts begun per second, 1 to 500. No limit if absent.
+    #[serde(default)]
+    #[schema(minimum = 1, maximum = 500)]
+    pub(crate) rate_per_second: Option<u32>,
+    /// `hmac` (the default): a shared secret. `ed25519`: a key pair whose public half is published.
+    #[serde(default)]
+    pub(crate) signing: Option<String>,
+    /// A secret you have already, `whsec_` and base64 of 24 to 64 bytes; for `hmac` only.
+    #[serde(default)]
+    pub(crate) secret: Option<String>,
+    #[serde(default = "enabled")]
+    pub(crate) enabled: bool,
+}
+
+fn all_types() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+fn enabled() -> bool {
+    true
+}
+
+/// A custom header.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct HeaderInput {
+    #[schema(example = "x-api-key", max_length = 64)]
+    pub(crate) name: String,
+    /// May be left out of a change to keep a sensitive value as it is.
+    #[serde(default)]
+    #[schema(max_length = 1024)]
+    pub(crate) value: Option<String>,
+    /// Kept with the signing secrets and never shown again.
+    #[serde(default)]
+    pub(crate) sensitive: bool,
+}
+
+impl std::fmt::Debug for HeaderInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HeaderInput({})", self.name)
+    }
+}
+
+/// Changes to an endpoint; fields left out stay as they are, `null` sets back to the default.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct UpdateEndpoint {
+    #[serde(default)]
+    #[schema(max_length = 2048)]
+    pub(crate) url: Option<String>,
+    /// An empty text removes it.
+    #[serde(default)]
+    #[schema(max_length = 256)]
+    pub(crate) description: Option<String>,
+    #[serde(default)]
+    #[schema(min_items = 1, max_items = 100)]
+    pub(crate) event_types: Option<Vec<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) filter: Option<Option<Value>>,
+    #[serde(default)]
+    pub(crate) format: Option<String>,
+    /// Replaces the whole list.
+    #[serde(default)]
+    #[schema(max_items = 20)]
+    pub(crate) headers: Option<Vec<HeaderInput>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u64>, minimum = 1, maximum = 30)]
+    pub(crate) timeout_seconds: Option<Option<u64>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<u64>>, max_items = 20)]
+    pub(crate) retry_schedule: Option<Option<Vec<u64>>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 100)]
+    pub(crate) max_in_flight: Option<Option<u32>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 500)]
+    pub(crate) rate_per_second: Option<Option<u32>>,
+    #[serde(default)]
+    pub(crate) enabled: Option<bool>,
+}
+
+/// Tells `null` from a field that was left out.
+fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// An endpoint. Its secret is never part of it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Endpoint)]
+pub(crate) struct EndpointBody {
+    #[schema(example = "ep_01JD8Z6V5QK3M7N9P2R4S6T8V0")]
+    pub(crate) id: String,
+    pub(crate) url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    pub(crate) event_types: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub(crate) filter: Option<Value>,
+    /// `fanfare` or `social.plus`.
+    pub(crate) format: &'static str,
+    pub(crate) headers: Vec<HeaderBody>,
+    pub(crate) timeout_seconds: u8,
+    pub(crate) retry_schedule: Vec<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_in_flight: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) rate_per_second: Option<u32>,
+    /// `hmac` or `ed25519`.
+    pub(crate) signing: &'static str,
+    /// Live public keys, newest first; empty for `hmac`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub(crate) public_keys: Vec<PublicKeyBody>,
+    pub(crate) enabled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) disabled: Option<DisabledBody>,
+    /// When the receiver's TLS certificate ends, as last seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) certificate_ends_at: Option<String>,
+    /// How it is doing; only when one endpoint is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) health: Option<HealthBody>,
+    #[schema(format = DateTime)]
+    pub(crate) created_at: String,
+    #[schema(format = DateTime)]
+    pub(crate) updated_at: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Header)]
+pub(crate) struct HeaderBody {
+    pub(crate) name: String,
+    /// Absent when it is sensitive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) value: Option<String>,
+    pub(crate) sensitive: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = PublicKey)]
+pub(crate) struct PublicKeyBody {
+    #[schema(example = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4=")]
+    pub(crate) key: String,
+    /// When it stops signing; absent for the newest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) until: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Disabled)]
+pub(crate) struct DisabledBody {
+    /// `by_request`, `gone`, `receiver_asked`, `failing`, or what the request gave.
+    pub(crate) reason: String,
+    #[schema(format = DateTime)]
+    pub(crate) at: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EndpointHealth)]
+pub(crate) struct HealthBody {
+    /// `healthy`, `degraded` (failing one attempt after another) or `open` (webhooks wait, one at a
+    /// time probes).
+    pub(crate) state: &'static str,
+    /// Since the last success.
+    pub(crate) failures: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) failing_since: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) next_probe_at: Option<String>,
+}
+
+impl EndpointBody {
+    pub(crate) fn of(endpoint: &Endpoint) -> Self {
+        let filter = endpoint.filter.as_ref();
+        let patterns = endpoint.event_types.iter();
+        Self {
+            id: endpoint.id.to_string(),
+            url: endpoint.url.clone(),
+            description: endpoint.description.clone(),
+            event_types: patterns.map(ToString::to_string).collect(),
+            filter: filter.and_then(|filter| serde_json::from_str(filter.as_str()).ok()),
+            format: endpoint.format.word(),
+            headers: endpoint.headers.iter().map(HeaderBody::of).collect(),
+            timeout_seconds: endpoint.timeout.seconds(),
+            retry_schedule: endpoint.schedule().seconds().collect(),
+            max_in_flight: endpoint.limits.max_in_flight,
+            rate_per_second: endpoint.limits.rate_per_second,
+            signing: endpoint.signing.word(),
+            public_keys: endpoint.public_keys.iter().map(PublicKeyBody::of).collect(),
+            enabled: endpoint.is_enabled(),
+            disabled: endpoint.disabled.as_ref().map(DisabledBody::of),
+            certificate_ends_at: endpoint.certificate_ends.map(|at| at.to_string()),
+            health: None,
+            created_at: endpoint.created.to_string(),
+            updated_at: endpoint.updated.to_string(),
+        }
+    }
+
+    pub(crate) fn with_health(self, health: &Health) -> Self {
+        Self {
+            health: Some(HealthBody {
+                state: health.word(),
+                failures: health.failures,
+                failing_since: health.failing_since.map(|at| at.to_string()),
+                next_probe_at: health.open.map(|open| open.probe_at.to_string()),
+            }),
+            ..self
+        }
+    }
+}
+
+impl HeaderBody {
+    fn of(header: &Header) -> Self {
+        let (value, sensitive) = match &header.value {
+            HeaderValue::Plain(value) => (Some(value.clone()), false),
+            HeaderValue::Sensitive => (None, true),
+        };
+        Self {
+            name: header.name.as_str().to_owned(),
+            value,
+            sensitive,
+        }
+    }
+}
+
+impl PublicKeyBody {
+    pub(crate) fn of(published: &Published) -> Self {
+        Self {
+            key: published.key.to_string(),
+            until: published.until.map(|at| at.to_string()),
+        }
+    }
+}
+
+impl DisabledBody {
+    fn of(disabled: &Disabled) -> Self {
+        Self {
+            reason: disabled.reason.clone(),
+            at: disabled.at.to_string(),
+        }
+    }
+}
+
+/// A new endpoint. Its shared secret is shown this once.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CreatedEndpoint {
+    #[serde(flatten)]
+    pub(crate) endpoint: EndpointBody,
+    /// Keep it where your receiver can read it; it cannot be shown again. Absent for `ed25519`,
+    /// whose receivers need the public key alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(pattern = "^whsec_[A-Za-z0-9+/=]+$")]
+    pub(crate) secret: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct EndpointPage {
+    pub(crate) items: Vec<EndpointBody>,
+    /// Pass it as `cursor` for the next page; absent on the last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_cursor: Option<String>,
+}

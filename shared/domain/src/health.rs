@@ -1,0 +1,291 @@
+//! How an endpoint is doing, and what that means for the next webhook.
+//!
+//! ```text
+//! Healthy ──failures in a row──▶ Degraded ──more, or 429/502/504──▶ Open ──probe fails──▶ Open, longer
+//!    ▲                              │                                │
+//!    └──────────── a success ───────┴────────────────────────────────┘
+//! ```
+//!
+//! While open, webhooks wait without using up a try and one at a time goes through as a probe.
+//! Healthy endpoints have no record at all, so healthy traffic writes nothing here. The record is
+//! shared by all dispatchers and may lag by a few seconds: it decides when to send, never whether
+//! something is owed.
+
+use std::time::Duration;
+
+use crate::attempt::Demand;
+use crate::time::Timestamp;
+
+/// Failures in a row that make an endpoint degraded. Fewer are a restart.
+pub const DEGRADED_AFTER: u32 = 5;
+
+/// Failures in a row that open the breaker.
+pub const OPEN_AFTER: u32 = 10;
+
+/// The wait before the first probe; each failed probe doubles it.
+const FIRST_PROBE: Duration = Duration::from_secs(5);
+
+/// The longest wait between probes, which is also the longest that SQS holds a message back.
+const LONGEST_PROBE: Duration = Duration::from_secs(900);
+
+/// Failing for this long without one success disables an endpoint.
+/// Source: Svix's cloud, 5 days.
+pub const DISABLED_AFTER: Duration = Duration::from_secs(5 * DAY);
+
+/// When its owner is warned before that.
+const WARNED_AFTER: [Duration; 3] = [
+    Duration::from_secs(DAY),
+    Duration::from_secs(3 * DAY),
+    Duration::from_secs(4 * DAY),
+];
+
+const DAY: u64 = 24 * 3600;
+
+/// An endpoint that failed last. The default is one that did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Failures since the last success.
+    pub failures: u32,
+    /// When the first of them was.
+    pub failing_since: Option<Timestamp>,
+    /// The breaker, when it is open.
+    pub open: Option<Open>,
+    /// How many warnings of [`WARNED_AFTER`] were given.
+    pub warned: u8,
+}
+
+/// An open breaker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// When the next probe may go.
+    pub probe_at: Timestamp,
+    /// Probes failed since it opened.
+    pub probes: u32,
+}
+
+/// What an endpoint's health says about an attempt now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Go ahead.
+    Go,
+    /// Go ahead if the claim to be the probe is won.
+    Probe,
+    /// Not before this moment.
+    Wait(Timestamp),
+}
+
+/// Something about an endpoint that its owner should hear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// It fails one attempt after another.
+    Degraded,
+    /// It has failed for days; how many, whole.
+    Failing {
+        /// Since the first failure.
+        days: u64,
+    },
+    /// It has failed for so long that it is to be disabled.
+    Exhausted,
+    /// It accepted a webhook again.
+    Recovered,
+}
+
+impl Change {
+    /// For the log.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Degraded => "degraded",
+            Self::Failing { .. } => "failing",
+            Self::Exhausted => "exhausted",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
+impl Health {
+    /// What an attempt at `now` may do.
+    #[must_use]
+    pub fn admit(&self, now: Timestamp) -> Admission {
+        match self.open {
+            None => Admission::Go,
+            Some(open) if open.probe_at <= now => Admission::Probe,
+            Some(open) => Admission::Wait(open.probe_at),
+        }
+    }
+
+    /// With the probe claimed until `until`: others wait for what comes of it.
+    #[must_use]
+    pub fn probing(self, until: Timestamp) -> Self {
+        let open = self.open.map(|open| Open {
+            probe_at: until,
+            ..open
+        });
+        Self { open, ..self }
+    }
+
+    /// After an attempt that failed at `now`.
+    #[must_use]
+    pub fn failed(self, demand: Demand, now: Timestamp) -> (Self, Option<Change>) {
+        let failures = self.failures.saturating_add(1);
+        let since = self.failing_since.unwrap_or(now);
+        let after = Self {
+            failures,
+            failing_since: Some(since),
+            open: self.opened(failures, demand, now),
+            warned: self.warned,
+        };
+        let lasted = now.since(since);
+        if lasted >= DISABLED_AFTER {
+            return (after, Some(Change::Exhausted));
+        }
+        let due = WARNED_AFTER.iter().filter(|step| lasted >= **step).count();
+        let due = u8::try_from(due).unwrap_or(u8::MAX);
+        if due > self.warned {
+            let days = lasted.as_secs() / DAY;
+            let after = Self {
+                warned: due,
+                ..after
+            };
+            return (after, Some(Change::Failing { days }));
+        }
+        let change = (failures == DEGRADED_AFTER).then_some(Change::Degraded);
+        (after, change)
+    }
+
+    fn opened(self, failures: u32, demand: Demand, now: Timestamp) -> Option<Open> {
+        let asked = match demand {
+            Demand::Slow(wait) => Some(wait.unwrap_or(FIRST_PROBE)),
+            Demand::Nothing | Demand::Disable(_) => None,
+        };
+        if asked.is_none() && failures < OPEN_AFTER && self.open.is_none() {
+            return None;
+        }
+        let probes = self.open.map_or(0, |open| open.probes.saturating_add(1));
+        let doubled = FIRST_PROBE.saturating_mul(2_u32.saturating_pow(probes));
+        let wait = doubled.max(asked.unwrap_or_default()).min(LONGEST_PROBE);
+        Some(Open {
+            probe_at: now.after(wait),
+            probes,
+        })
+    }
+
+    /// After an attempt that succeeded: healthy, which has no record. Whether that is news.
+    #[must_use]
+    pub fn succeeded(self) -> Option<Change> {
+        let told = self.failures >= DEGRADED_AFTER || self.warned > 0;
+        told.then_some(Change::Recovered)
+    }
+
+    /// Whether it is as good as having no record.
+    #[must_use]
+    pub fn is_healthy(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// `healthy`, `degraded` or `open`.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        if self.open.is_some() {
+            "open"
+        } else if self.failures >= DEGRADED_AFTER {
+            "degraded"
+        } else {
+            "healthy"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const START: Timestamp = Timestamp::EPOCH;
+
+    fn secs(seconds: u64) -> Timestamp {
+        START.after(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn failures_in_a_row_degrade_then_open_and_probes_come_ever_later() {
+        let mut health = Health::default();
+        for number in 1..=OPEN_AFTER {
+            let (next, change) = health.failed(Demand::Nothing, secs(0));
+            let expected = (number == DEGRADED_AFTER).then_some(Change::Degraded);
+            assert_eq!(
+                (change, next.open.is_some()),
+                (expected, number == OPEN_AFTER),
+                "{number}"
+            );
+            health = next;
+        }
+        let mut now = 0;
+        for wait in [5, 10, 20, 40, 80, 160, 320, 640, 900, 900] {
+            assert_eq!(health.admit(secs(now)), Admission::Wait(secs(now + wait)));
+            now += wait;
+            assert_eq!(health.admit(secs(now)), Admission::Probe);
+            let claimed = health.probing(secs(now + 60));
+            assert_eq!(claimed.admit(secs(now)), Admission::Wait(secs(now + 60)));
+            health = claimed.failed(Demand::Nothing, secs(now)).0;
+        }
+        assert_eq!(health.succeeded(), Some(Change::Recovered));
+        assert_eq!(
+            Health {
+                failures: 1,
+                ..Health::default()
+            }
+            .succeeded(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_receiver_that_asks_for_less_gets_less_at_once() {
+        for (asked, wait) in [
+            (None, 5),
+            (Some(2), 5),
+            (Some(120), 120),
+            (Some(9_999), 900),
+        ] {
+            let demand = Demand::Slow(asked.map(Duration::from_secs));
+            let (health, change) = Health::default().failed(demand, secs(0));
+            assert_eq!(
+                (health.admit(secs(0)), change),
+                (Admission::Wait(secs(wait)), None)
+            );
+        }
+    }
+
+    #[test]
+    fn five_days_of_failing_are_warned_of_and_then_end() {
+        let mut health = Health::default();
+        let mut told = Vec::new();
+        for hour in 0..=120 {
+            let (next, change) = health.failed(Demand::Nothing, secs(hour * 3600));
+            told.extend(change.map(|change| (hour, change)));
+            health = next;
+        }
+        assert_eq!(
+            told,
+            [
+                (4, Change::Degraded),
+                (24, Change::Failing { days: 1 }),
+                (72, Change::Failing { days: 3 }),
+                (96, Change::Failing { days: 4 }),
+                (120, Change::Exhausted),
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn an_open_breaker_always_lets_a_probe_through_in_time(failures in 0_u32..200, probes in 0_u32..200, asked in 0_u64..100_000) {
+            let before = Health { failures, open: Some(Open { probe_at: START, probes }), ..Health::default() };
+            let (after, _) = before.failed(Demand::Slow(Some(Duration::from_secs(asked))), START);
+            let Admission::Wait(until) = after.admit(START) else { panic!("open") };
+            prop_assert!(until <= START.after(LONGEST_PROBE) && until > START);
+            prop_assert_eq!(after.admit(until), Admission::Probe);
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Operational events: what Fanfare reports about its own doings, as webhooks to whoever subscribes.
+//!
+//! They are ordinary events with reserved type names. The pattern `*` leaves them out, so an
+//! endpoint gets them only when it names them. No loop can arise: an endpoint never gets news about
+//! itself, a failed delivery of an operational event raises none, and the others are raised by
+//! changes of state, each of which happens once.
+
+use serde_json::{Value, json};
+
+use crate::endpoint::Endpoint;
+use crate::event_type::EventType;
+use crate::health::{Change, DISABLED_AFTER, Health};
+use crate::id::{DeliveryId, EndpointId, EventId};
+use crate::time::Timestamp;
+
+/// Every operational type and what it says.
+pub const TYPES: &[(&str, &str)] = &[
+    ("endpoint.created", "An endpoint was created."),
+    ("endpoint.updated", "An endpoint was changed."),
+    ("endpoint.deleted", "An endpoint was deleted."),
+    (
+        "endpoint.degraded",
+        "An endpoint fails one attempt after another.",
+    ),
+    (
+        "endpoint.failing",
+        "An endpoint has failed for days and will be disabled.",
+    ),
+    (
+        "endpoint.disabled",
+        "An endpoint was disabled; what is owed to it is kept.",
+    ),
+    ("endpoint.enabled", "An endpoint was enabled again."),
+    (
+        "endpoint.recovered",
+        "A degraded endpoint accepted a webhook again.",
+    ),
+    (
+        "endpoint.certificate-expiring",
+        "The TLS certificate of a receiver ends soon.",
+    ),
+    (
+        "attempt.exhausted",
+        "The last attempt of a delivery failed: a dead letter.",
+    ),
+    ("secret.rotated", "An endpoint signs with a new key."),
+    (
+        "secret.revoked",
+        "The former keys of an endpoint were revoked.",
+    ),
+    ("replay.finished", "A replay job came to its end."),
+    ("credential.activated", "A push credential was activated."),
+    ("credential.expiring", "A push credential ends soon."),
+    (
+        "credential.failed",
+        "A provider refuses a push credential; its messages are held.",
+    ),
+    (
+        "credential.recovered",
+        "Held messages of a push credential are sent again.",
+    ),
+    (
+        "device.guarded",
+        "A new credential refuses many device tokens; none is deleted.",
+    ),
+];
+
+/// What breaking the reservation is answered with.
+pub const RULE: &str = "is a type that Fanfare itself reports; choose another name";
+
+/// Whether only Fanfare may report this type.
+#[must_use]
+pub fn is_reserved(event_type: &EventType) -> bool {
+    let name = event_type.as_str();
+    TYPES.iter().any(|(reserved, _)| *reserved == name)
+}
+
+/// Something Fanfare did or saw, about one endpoint.
+#[derive(Debug, Clone, PartialEq)]
+pub struct News {
+    /// One of [`TYPES`].
+    pub name: &'static str,
+    /// Whom it is about, and who therefore does not get it.
+    pub about: Option<EndpointId>,
+    /// The event's data, a JSON object.
+    pub data: Value,
+}
+
+impl News {
+    /// About an endpoint as it is now; `more` is added to its data.
+    #[must_use]
+    pub fn of(name: &'static str, endpoint: &Endpoint, more: &Value) -> Self {
+        let mut data = json!({
+            "endpointId": endpoint.id.to_string(),
+            "url": without_query(&endpoint.url),
+            "enabled": endpoint.is_enabled(),
+        });
+        merge(&mut data, more);
+        Self {
+            name,
+            about: Some(endpoint.id),
+            data,
+        }
+    }
+
+    /// The last attempt of a delivery failed.
+    #[must_use]
+    pub fn exhausted(
+        endpoint: &Endpoint,
+        delivery: DeliveryId,
+        event: &EventId,
+        attempts: u32,
+        reason: &str,
+    ) -> Self {
+        let more = json!({
+            "deliveryId": delivery.to_string(),
+            "eventId": event.as_str(),
+            "attempts": attempts,
+            "reason": reason,
+        });
+        Self::of("attempt.exhausted", endpoint, &more)
+    }
+
+    /// An endpoint's health changed. `None` for a change that is told by what it leads to.
+    #[must_use]
+    pub fn health(endpoint: &Endpoint, change: Change, health: Health) -> Option<Self> {
+        let since = health.failing_since.unwrap_or_default();
+        let failing = |days: Option<u64>| {
+            let mut data = json!({
+                "failures": health.failures,
+                "failingSince": since.to_string(),
+                "disablesAt": since.after(DISABLED_AFTER).to_string(),
+            });
+            if let Some(days) = days {
+                merge(&mut data, &json!({ "failingDays": days }));
+            }
+            data
+        };
+        Some(match change {
+            Change::Degraded => Self::of("endpoint.degraded", endpoint, &failing(None)),
+            Change::Failing { days } => {
+                Self::of("endpoint.failing", endpoint, &failing(Some(days)))
+            }
+            Change::Recovered => Self::of("endpoint.recovered", endpoint, &json!({})),
+            Change::Exhausted => return None,
+        })
+    }
+
+    /// An endpoint was disabled.
+    #[must_use]
+    pub fn disabled(endpoint: &Endpoint, reason: &str, at: Timestamp) -> Self {
+        let more = json!({ "reason": reason, "disabledAt": at.to_string(), "enabled": false });
+        Self::of("endpoint.disabled", endpoint, &more)
+    }
+}
+
+fn merge(data: &mut Value, more: &Value) {
+    if let (Some(data), Some(more)) = (data.as_object_mut(), more.as_object()) {
+        data.extend(
+            more.iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
+    }
+}
+
+/// Queries can hold what only the receiver should read.
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reserved_name_is_an_event_type_and_no_other_is_reserved() {
+        for (name, _) in TYPES {
+            assert!(is_reserved(&EventType::parse(name).unwrap()), "{name}");
+        }
+        assert!(!is_reserved(&EventType::parse("endpoint.mine").unwrap()));
+    }
+}

@@ -1,0 +1,141 @@
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use domain::health::{Health, Open};
+use domain::id::{EndpointId, NetworkId};
+use domain::time::Timestamp;
+
+use crate::item::{Item, Reader, n};
+use crate::key::Key;
+use crate::{Error, Store};
+
+/// An endpoint's health as recorded, and which record that was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KnownHealth {
+    /// The default when there is no record.
+    pub health: Health,
+    /// Grows by one with each change; 0 when there is no record.
+    pub version: u64,
+}
+
+impl Store {
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn health(&self, network: &NetworkId, id: EndpointId) -> Result<KnownHealth, Error> {
+        const OPERATION: &str = "reading an endpoint's health";
+        let item = self.get(&Key::health(network, id), OPERATION).await?;
+        let known = item.map(|item| read(&Reader::new(&item, OPERATION)));
+        Ok(known.transpose()?.unwrap_or_default())
+    }
+
+    /// Replaces the health seen as `before`. `None` when someone else changed it first.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn change_health(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+        before: KnownHealth,
+        after: Health,
+    ) -> Result<Option<KnownHealth>, Error> {
+        let known = KnownHealth {
+            health: after,
+            version: before.version.saturating_add(1),
+        };
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(write(network, id, known)))
+            // The race: two dispatchers saw the same record; only one may build on it.
+            .condition_expression("attribute_not_exists(pk) OR version = :before")
+            .expression_attribute_values(":before", n(before.version))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Some(known)),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(Error::call("changing an endpoint's health")(error)),
+            },
+        }
+    }
+
+    /// Forgets the health seen as `before`: the endpoint is healthy. `false` when someone else
+    /// changed it first.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn clear_health(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+        before: KnownHealth,
+    ) -> Result<bool, Error> {
+        let [pk, sk] = Key::health(network, id).attributes();
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", n(before.version))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(DeleteItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::call("clearing an endpoint's health")(error)),
+            },
+        }
+    }
+}
+
+fn write(network: &NetworkId, id: EndpointId, known: KnownHealth) -> Item {
+    let Health {
+        failures,
+        failing_since,
+        open,
+        warned,
+    } = known.health;
+    let optional = [
+        ("since", failing_since.map(|at| n(at.millis()))),
+        ("probeAt", open.map(|open| n(open.probe_at.millis()))),
+        ("probes", open.map(|open| n(open.probes))),
+    ];
+    [
+        ("failures", n(failures)),
+        ("warned", n(warned)),
+        ("version", n(known.version)),
+    ]
+    .into_iter()
+    .chain(Key::health(network, id).attributes())
+    .chain(
+        optional
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?))),
+    )
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect()
+}
+
+fn read(item: &Reader<'_>) -> Result<KnownHealth, Error> {
+    let open = match item.maybe_number("probeAt") {
+        None => None,
+        Some(probe_at) => Some(Open {
+            probe_at: Timestamp::from_millis(probe_at),
+            probes: item.small("probes")?,
+        }),
+    };
+    Ok(KnownHealth {
+        health: Health {
+            failures: item.small("failures")?,
+            failing_since: item.maybe_number("since").map(Timestamp::from_millis),
+            open,
+            warned: u8::try_from(item.number("warned")?).map_err(|_| item.bad("warned"))?,
+        },
+        version: item.number("version")?,
+    })
+}
