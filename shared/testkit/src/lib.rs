@@ -10,4 +10,4 @@ mod clock;
 mod receiver;
 
 pub use clock::ManualClock;
-pub use receiver::{Received, Receiver};
+pub use receiver::{Received, Receiver, Scripted};

@@ -60,6 +60,33 @@ impl Received {
     }
 }
 
+/// What a receiver answers. A number is a status without more.
+#[derive(Debug, Clone)]
+pub struct Scripted {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: String,
+}
+
+impl From<u16> for Scripted {
+    fn from(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: "seen".to_owned(),
+        }
+    }
+}
+
+impl Scripted {
+    /// With one more header.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
 /// An HTTP server on loopback that keeps what it gets and answers as its script says.
 #[derive(Debug)]
 pub struct Receiver {
@@ -71,20 +98,26 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// `script` gives the status for a webhook, from the webhook and the number of earlier ones with
+    /// `script` gives the answer to a webhook, from the webhook and the number of earlier ones with
     /// the same id.
-    pub async fn start(script: impl Fn(&Received, usize) -> u16 + Send + Sync + 'static) -> Self {
-        Self::with_gate(script, usize::MAX).await
+    pub async fn start<R: Into<Scripted>>(
+        script: impl Fn(&Received, usize) -> R + Send + Sync + 'static,
+    ) -> Self {
+        Self::with_gate(
+            move |webhook, before| script(webhook, before).into(),
+            usize::MAX,
+        )
+        .await
     }
 
     /// Accepts the first `free` webhooks; leaves every later one without an answer until
     /// [`release`](Self::release).
     pub async fn holding_after(free: usize) -> Self {
-        Self::with_gate(|_, _| 200, free).await
+        Self::with_gate(|_, _| 200.into(), free).await
     }
 
     async fn with_gate(
-        script: impl Fn(&Received, usize) -> u16 + Send + Sync + 'static,
+        script: impl Fn(&Received, usize) -> Scripted + Send + Sync + 'static,
         free: usize,
     ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0))
@@ -132,7 +165,7 @@ impl Receiver {
 
     /// Accepts everything.
     pub async fn accepting() -> Self {
-        Self::start(|_, _| 200).await
+        Self::start(|_, _| 200_u16).await
     }
 
     #[must_use]
@@ -168,8 +201,8 @@ impl Drop for Receiver {
     }
 }
 
-/// From a webhook and the number of earlier ones with its id to the status it gets.
-type Script = dyn Fn(&Received, usize) -> u16 + Send + Sync;
+/// From a webhook and the number of earlier ones with its id to the answer it gets.
+type Script = dyn Fn(&Received, usize) -> Scripted + Send + Sync;
 
 struct Shared {
     received: Arc<Mutex<Vec<Received>>>,
@@ -191,23 +224,24 @@ async fn answer(
         headers: head.headers,
         body: body.to_bytes(),
     };
-    let (status, place) = {
+    let (scripted, place) = {
         let mut received = shared.received.lock().unwrap();
         let before = received
             .iter()
             .filter(|earlier| earlier.id() == webhook.id())
             .count();
-        let status = (shared.script)(&webhook, before);
+        let scripted = (shared.script)(&webhook, before);
         received.push(webhook);
         shared.tell.send_replace(received.len());
-        (status, received.len())
+        (scripted, received.len())
     };
     if place > shared.free {
         // An error means that the test is over.
         drop(shared.opened.clone().wait_for(|open| *open).await);
     }
-    Ok(Response::builder()
-        .status(status)
-        .body(Full::from("seen"))
-        .unwrap())
+    let mut response = Response::builder().status(scripted.status);
+    for (name, value) in scripted.headers {
+        response = response.header(name, value);
+    }
+    Ok(response.body(Full::from(scripted.body)).unwrap())
 }

@@ -215,7 +215,7 @@ async fn nothing_sensitive_reaches_the_log() {
         ..Options::ephemeral()
     })
     .await;
-    let receiver = Receiver::start(|_, before| if before == 0 { 500 } else { 200 }).await;
+    let receiver = Receiver::start(|_, before| if before == 0 { 500_u16 } else { 200 }).await;
     let (endpoint, secret) = fanfare.endpoint(&receiver.url(), &["*"]).await;
     fanfare
         .report(

@@ -13,4 +13,5 @@ mod devices;
 mod endpoints;
 mod refuse;
 mod retry;
+mod sending;
 mod straight_to_queue;

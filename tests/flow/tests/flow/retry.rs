@@ -8,7 +8,7 @@ use testkit::{ManualClock, Receiver};
 
 use crate::harness::Fanfare;
 
-async fn fanfare_at(clock: &ManualClock) -> Fanfare {
+pub(crate) async fn fanfare_at(clock: &ManualClock) -> Fanfare {
     Fanfare::with(Options {
         clock: clock.clock(),
         schedules: Schedules::OnDemand,
@@ -18,20 +18,20 @@ async fn fanfare_at(clock: &ManualClock) -> Fanfare {
 }
 
 /// Moves time and lets everything that waits for it look.
-async fn advance(fanfare: &Fanfare, clock: &ManualClock, by: Duration) {
+pub(crate) async fn advance(fanfare: &Fanfare, clock: &ManualClock, by: Duration) {
     clock.advance(by);
     fanfare.system.embedded().sqs().tick();
     fanfare.system.run_schedule("RetrySweep").await.unwrap();
     fanfare.system.embedded().sqs().tick();
 }
 
-const START: u64 = 1_800_000_000_000;
+pub(crate) const START: u64 = 1_800_000_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_default_schedule_is_kept_to_the_last_try_and_then_the_delivery_is_dead() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
-    let receiver = Receiver::start(|_, _| 500).await;
+    let receiver = Receiver::start(|_, _| 500_u16).await;
     let (endpoint, secret) = fanfare.endpoint(&receiver.url(), &["*"]).await;
     fanfare
         .report(&json!({ "id": "doomed", "event": "a.b", "data": {} }))
@@ -116,7 +116,7 @@ async fn a_lost_message_is_found_by_the_sweep_and_the_new_url_is_used() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
     let (bad, good) = (
-        Receiver::start(|_, _| 503).await,
+        Receiver::start(|_, _| 503_u16).await,
         Receiver::accepting().await,
     );
     let (endpoint, secret) = fanfare.endpoint(&bad.url(), &["*"]).await;
@@ -192,7 +192,7 @@ async fn a_lost_message_is_found_by_the_sweep_and_the_new_url_is_used() {
 async fn a_delivery_to_a_disabled_endpoint_waits_and_uses_up_no_try() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
-    let receiver = Receiver::start(|_, before| if before == 0 { 500 } else { 200 }).await;
+    let receiver = Receiver::start(|_, before| if before == 0 { 500_u16 } else { 200 }).await;
     let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
     fanfare
         .report(&json!({ "id": "waits", "event": "a.b", "data": {} }))
@@ -240,7 +240,7 @@ async fn a_delivery_to_a_disabled_endpoint_waits_and_uses_up_no_try() {
 async fn dead_letters_come_back_and_what_never_works_becomes_a_visible_death() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
-    let receiver = Receiver::start(|_, before| if before == 0 { 500 } else { 200 }).await;
+    let receiver = Receiver::start(|_, before| if before == 0 { 500_u16 } else { 200 }).await;
     let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
     let sqs = fanfare.system.aws().sqs();
     let dead_letters = |name: &str| format!("http://sqs.local/000000000000/{name}DeadLetterQueue");
