@@ -32,6 +32,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     receiver.verified(&secret);
 
     quarantine_an_event(&world, &caller).await;
+    register_a_device(&world, &caller).await;
     delete_webhooks(&world, &caller).await;
     world.all_permissions_were_used();
 }
@@ -73,6 +74,9 @@ async fn create_webhook(world: &World, caller: &Value, url: &str) -> String {
     assert_eq!(read["statusCode"], 200, "{read}\n{}", api.log());
     assert_eq!(body(&read)["url"], url);
     assert_eq!(body(&read)["secret"], Value::Null);
+    let news = world.batch("EventsQueue").await;
+    assert_eq!(news["Records"].as_array().unwrap().len(), 1);
+    assert!(news.to_string().contains("endpoint.created"), "{news}");
     created["secret"].as_str().unwrap().to_owned()
 }
 
@@ -221,6 +225,23 @@ async fn delete_webhooks(world: &World, caller: &Value) {
         let deleted = call(world, &api, caller, "DELETE", &one, &Value::Null).await;
         assert_eq!(deleted["statusCode"], 204, "{deleted}\n{}", api.log());
     }
+}
+
+/// A device comes, is seen, and goes.
+async fn register_a_device(world: &World, caller: &Value) {
+    let api = world.start("DevicesApi").await;
+    let device =
+        json!({ "deviceId": "d1", "platform": "ios", "token": "a1".repeat(32), "userId": "u1" });
+    let registered = call(world, &api, caller, "POST", "devices", &device).await;
+    assert!(
+        [200, 201].contains(&registered["statusCode"].as_u64().unwrap()),
+        "{registered}\n{}",
+        api.log()
+    );
+    let seen = call(world, &api, caller, "GET", "users/u1/devices", &Value::Null).await;
+    assert_eq!(body(&seen)["items"].as_array().unwrap().len(), 1, "{seen}");
+    let gone = call(world, &api, caller, "DELETE", "devices/d1", &Value::Null).await;
+    assert_eq!(gone["statusCode"], 204, "{gone}\n{}", api.log());
 }
 
 /// One call through API Gateway to a path below the network.

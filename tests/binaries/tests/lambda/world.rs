@@ -112,7 +112,8 @@ impl World {
         Sandbox::start(function, &variables).await
     }
 
-    /// The template's variables of a function, resolved as CloudFormation would.
+    /// The template's variables of a function, resolved as CloudFormation would for a deployment with
+    /// no option chosen. What only an option sets is empty.
     pub(crate) fn variables(&self, function: &str) -> BTreeMap<String, String> {
         let variables = self.template.function(function).variables().iter();
         variables
@@ -121,8 +122,14 @@ impl World {
     }
 
     fn resolve(&self, value: &Value) -> String {
+        if let Some(text) = value.as_str() {
+            return text.to_owned();
+        }
         if let Some(text) = value["Fn::Sub"].as_str() {
             return text.replace("${AWS::StackName}", "test");
+        }
+        if let Some(otherwise) = value["Fn::If"].get(2) {
+            return self.resolve(otherwise);
         }
         let name = referenced(value).unwrap();
         self.queues
