@@ -198,7 +198,7 @@ fn a_resource_that_cannot_be_made_here_is_named_with_advice() {
         (
             "Resources:",
             "Resources: []",
-            "parse the template: Resources: invalid type: sequence, expected a map at line 7 column 12; correct the YAML there",
+            "parse the template: Resources: invalid type: sequence, expected a map at line 10 column 12; correct the YAML there",
         ),
         (
             "AWS::Logs::LogGroup",
@@ -254,7 +254,7 @@ fn a_function_that_cannot_be_run_here_is_named_with_advice() {
         (
             "{ Type: String, Default: test }",
             "{ Type: String }",
-            "use template resource Globals.Function, property Environment: parameter Stage has no Default; give it one",
+            "use template resource Dead: parameter Stage has no Default; give it one",
         ),
         (
             "functions/event-fanout",

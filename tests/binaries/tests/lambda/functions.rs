@@ -18,7 +18,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     let event = post_event(&world, &caller).await;
     fan_out_beside(&world, &["garbage"]).await;
     lose_the_delivery_and_find_it_again(&world).await;
-    dispatch_beside_garbage(&world, r#""delivered":1"#).await;
+    dispatch_beside_garbage(&world, "RetryQueue", r#""delivered":1"#).await;
     let webhook = receiver.verified(&secret);
     assert_eq!(webhook["id"], event);
     assert_eq!(webhook["event"], "message.didCreate");
@@ -28,7 +28,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     let duplicate =
         json!({ "networkId": "demo", "id": event, "event": "message.didCreate", "data": {} });
     fan_out_beside(&world, &["garbage", &duplicate.to_string()]).await;
-    dispatch_beside_garbage(&world, r#""retried":1"#).await;
+    dispatch_beside_garbage(&world, "WebhookQueue", r#""retried":1"#).await;
     receiver.verified(&secret);
 
     quarantine_an_event(&world, &caller).await;
@@ -160,10 +160,10 @@ async fn lose_the_delivery_and_find_it_again(world: &World) {
 }
 
 /// One delivery, with a neighbour that can never succeed. `outcome` is what must be counted.
-async fn dispatch_beside_garbage(world: &World, outcome: &str) {
-    world.send("WebhookQueue", "garbage").await;
+async fn dispatch_beside_garbage(world: &World, queue: &str, outcome: &str) {
+    world.send(queue, "garbage").await;
     let dispatch = world.start("WebhookDispatch").await;
-    let batch = world.batch("WebhookQueue").await;
+    let batch = world.batch(queue).await;
     assert_eq!(batch["Records"].as_array().unwrap().len(), 2);
     let answer = world
         .within_permissions("WebhookDispatch", dispatch.call(&batch))
