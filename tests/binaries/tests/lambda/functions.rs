@@ -31,6 +31,13 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     dispatch_beside_garbage(&world, "WebhookQueue", r#""retried":1"#).await;
     receiver.verified(&secret);
 
+    // The first success after a failure clears what was noted of the failure.
+    receiver.answer(204);
+    post_event(&world, &caller).await;
+    fan_out_beside(&world, &["garbage"]).await;
+    dispatch_beside_garbage(&world, "WebhookQueue", r#""delivered":1"#).await;
+    receiver.verified(&secret);
+
     quarantine_an_event(&world, &caller).await;
     register_a_device(&world, &caller).await;
     delete_webhooks(&world, &caller).await;
