@@ -42,6 +42,10 @@ pub(crate) struct EventRequest<'a> {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 32)]
     pub(crate) version: Option<String>,
+    /// Push it to phones, too.
+    #[serde(borrow, default)]
+    #[schema(value_type = PushRequest)]
+    pub(crate) push: Option<&'a RawValue>,
 }
 
 impl EventRequest<'_> {
@@ -52,9 +56,75 @@ impl EventRequest<'_> {
             data: self.data,
             timestamp: self.timestamp.as_deref(),
             version: self.version.as_deref(),
+            push: self.push,
             origin: Origin::Producer,
         }
     }
+}
+
+/// A push to make of the event. Who gets it: `targetIds`, or the subscribers of the channel or
+/// community named, or with `broadcast` everyone who has a device. The gates decide for each.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase", as = PushRequest)]
+#[expect(
+    dead_code,
+    reason = "only the OpenAPI document uses it; `domain` parses the push"
+)]
+pub(crate) struct PushRequest {
+    /// Users, each told once.
+    #[schema(min_items = 1, max_items = 10_000)]
+    target_ids: Option<Vec<String>>,
+    /// The channel it comes from: its mode and its users' settings decide too.
+    #[schema(max_length = 900)]
+    channel_id: Option<String>,
+    /// The same for a community.
+    #[schema(max_length = 900)]
+    community_id: Option<String>,
+    /// Everyone who has a device.
+    broadcast: Option<bool>,
+    /// The notifiable event, when it has another name than the event itself.
+    #[schema(example = "post.created")]
+    event: Option<String>,
+    /// Who did it.
+    #[schema(max_length = 256)]
+    sender_id: Option<String>,
+    /// Their roles, for the event's role filter.
+    #[schema(max_items = 100)]
+    sender_role_ids: Option<Vec<String>>,
+    /// Values of the placeholders of the event's texts.
+    params: Option<std::collections::BTreeMap<String, String>>,
+    /// Instead of the event's title.
+    #[schema(min_length = 1, max_length = 1000)]
+    title: Option<String>,
+    /// Instead of the event's body; required when the event is not a notifiable one.
+    #[schema(min_length = 1, max_length = 5000)]
+    body: Option<String>,
+    /// For the application.
+    data: Option<std::collections::BTreeMap<String, String>>,
+    /// Number on the icon.
+    #[schema(maximum = 99_999)]
+    badge: Option<u32>,
+    /// Name of a sound.
+    #[schema(min_length = 1, max_length = 100)]
+    sound: Option<String>,
+    /// Replaces an earlier push of the same id; up to 64 bytes.
+    #[schema(min_length = 1, max_length = 64)]
+    collapse_id: Option<String>,
+    /// For how long it is worth delivering.
+    #[schema(maximum = 2_419_200)]
+    ttl_seconds: Option<u32>,
+    /// `high` if absent.
+    priority: Option<PushPriority>,
+    /// Wakes the application and shows nothing.
+    silent: Option<bool>,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "only the OpenAPI document uses it")]
+pub(crate) enum PushPriority {
+    High,
+    Normal,
 }
 
 /// One event, or 1 to 100 of them.

@@ -47,6 +47,12 @@ pub(crate) struct ServeArgs {
     /// Template to run instead of the one built in.
     #[arg(long, value_name = "FILE")]
     pub(crate) template: Option<PathBuf>,
+    /// Stand in for Apple, Google and Baidu, with phones that print what they get (the default).
+    #[arg(long, overrides_with = "no_simulate_providers")]
+    pub(crate) simulate_providers: bool,
+    /// Send pushes to Apple, Google and Baidu themselves.
+    #[arg(long, overrides_with = "simulate_providers")]
+    pub(crate) no_simulate_providers: bool,
     /// Print one line of JSON when ready, and nothing else on standard output.
     #[arg(long)]
     pub(crate) json: bool,
@@ -121,6 +127,7 @@ mod tests {
             ("fanfare --json --listen 127.0.0.1:0", true),
             ("fanfare serve --data x", true),
             ("fanfare serve --data x --ephemeral", false),
+            ("fanfare serve --no-simulate-providers", true),
             ("fanfare demo --events 10 --endpoints 2 --json", true),
             ("fanfare demo --events 0", false),
             ("fanfare key --network demo --role admin", true),

@@ -23,6 +23,8 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    #[error("simulate push providers: use --no-simulate-providers to do without")]
+    Simulate(#[from] simulator::StartError),
     #[error("open the data")]
     Open(#[from] aws_local::OpenError),
     #[error("create queue {queue}: correct it in the template")]

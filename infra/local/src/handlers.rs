@@ -106,9 +106,18 @@ const PACKAGES: [(&str, Build); 8] = [
 const MAY_REACH_LOOPBACK: [&str; 2] = ["webhooks-api", "webhook-dispatch"];
 const LOOPBACK_VARIABLE: &str = "LOCAL_RECEIVERS";
 
+/// Functions that speak to push providers, and the variable that points them at stand-ins. As
+/// above, only this program sets it.
+const MAY_REACH_STAND_INS: [&str; 2] = ["certificates-api", "push-dispatch"];
+const STAND_INS_VARIABLE: &str = "PROVIDER_STAND_INS";
+
 impl Functions {
     /// One handler per function of the template, and one function per crate.
-    pub(crate) fn build(template: &Template, platform: &Platform) -> Result<Self, StartError> {
+    pub(crate) fn build(
+        template: &Template,
+        platform: &Platform,
+        stand_ins: Option<&str>,
+    ) -> Result<Self, StartError> {
         let used = |package: &str| {
             template
                 .functions
@@ -130,7 +139,7 @@ impl Functions {
                 });
             };
             let platform = Platform {
-                env: environment(function),
+                env: environment(function, stand_ins),
                 ..platform.clone()
             };
             let handler = build(&platform).map_err(|source| StartError::Settings {
@@ -199,10 +208,15 @@ impl Functions {
     }
 }
 
-fn environment(function: &Function) -> Env {
+fn environment(function: &Function, stand_ins: Option<&str>) -> Env {
     let mut variables = function.environment.clone();
     if MAY_REACH_LOOPBACK.contains(&function.package.as_str()) {
         variables.insert(LOOPBACK_VARIABLE.to_owned(), "true".to_owned());
+    }
+    if let Some(stand_ins) = stand_ins
+        && MAY_REACH_STAND_INS.contains(&function.package.as_str())
+    {
+        variables.insert(STAND_INS_VARIABLE.to_owned(), stand_ins.to_owned());
     }
     variables.into_iter().collect()
 }

@@ -14,6 +14,7 @@ pub struct Options {
     pub listen: SocketAddr,
     pub aws_listen: AwsListen,
     pub schedules: Schedules,
+    pub providers: Providers,
     pub clock: Clock,
     pub random: Random,
     pub telemetry: Telemetry,
@@ -44,6 +45,15 @@ pub enum Schedules {
     OnDemand,
 }
 
+/// Who brings pushes to phones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Providers {
+    /// Stand-ins in this process, with phones that show what they get.
+    Simulated,
+    /// Apple, Google and Baidu.
+    Official,
+}
+
 impl Options {
     /// Everything in memory, any free port, the real clock, no log.
     #[must_use]
@@ -54,6 +64,7 @@ impl Options {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             aws_listen: AwsListen::Off,
             schedules: Schedules::Running,
+            providers: Providers::Simulated,
             clock: Clock::system(),
             random: Random::system(),
             telemetry: Telemetry::to(|_, _| {}),

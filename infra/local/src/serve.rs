@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::ServeArgs;
 use crate::console::{self, Verbosity, say, tell};
 use crate::keys::Shown;
-use crate::{AwsListen, Options, StartError, System, TemplateSource, world};
+use crate::{AwsListen, Options, Providers, StartError, System, TemplateSource, world};
 
 /// Where AWS emulators usually listen, so that existing scripts find this one.
 const AWS_PORT: u16 = 4566;
@@ -39,6 +39,9 @@ async fn serve(args: ServeArgs) -> Result<(), StartError> {
     // Before anyone can know that we run: whoever reads that we do may end us at once.
     let mut interrupts = Interrupts::heed().map_err(StartError::Interrupts)?;
     let system = System::start(options(args, preferred)).await?;
+    if let Some(simulator) = system.simulator() {
+        simulator.watch(|push| tell(&push.line()));
+    }
     if asked.is_none() && system.aws_endpoint() != Some(format!("http://{preferred}")) {
         tell(&format!(
             "Port {AWS_PORT} is taken; AWS tools find the services elsewhere (see below), or choose with --aws-listen."
@@ -84,6 +87,11 @@ fn options(args: ServeArgs, preferred: SocketAddr) -> Options {
         aws_listen: args
             .aws_listen
             .map_or(AwsListen::Preferably(preferred), AwsListen::At),
+        providers: if args.no_simulate_providers && !args.simulate_providers {
+            Providers::Official
+        } else {
+            Providers::Simulated
+        },
         telemetry: console::live_log(verbosity),
         ..Options::ephemeral()
     }

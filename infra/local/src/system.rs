@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_local::{Embedded, Location};
 use runtime::{Aws, Platform};
+use simulator::Simulator;
 use store::Store;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -15,12 +16,12 @@ use crate::gateway::Gateway;
 use crate::handlers::Functions;
 use crate::invoke::Failure;
 use crate::keys::{Keys, NETWORK};
-use crate::options::{Options, Schedules, TemplateSource};
+use crate::options::{Options, Providers, Schedules, TemplateSource};
 use crate::pollers::Mapping;
 use crate::shutdown::{Shutdown, Trigger, channel};
 use crate::template::{Function, Template};
 use crate::timers::Timer;
-use crate::{StartError, http_server, listening, queues, tables, timers};
+use crate::{StartError, http_server, listening, queues, simulated, tables, timers};
 
 /// How often expired items are deleted. AWS takes days; here a test or a demo should see it.
 const TTL_SWEEP: Duration = Duration::from_secs(60);
@@ -34,6 +35,7 @@ pub struct System {
     embedded: Embedded,
     template: Template,
     platform: Platform,
+    simulator: Option<Arc<Simulator>>,
     timers: Vec<Timer>,
     idle_polls: Arc<AtomicU64>,
     trigger: Trigger,
@@ -82,7 +84,12 @@ impl System {
         for table in &template.tables {
             tables::ensure(&platform.aws.dynamodb(), table).await?;
         }
-        let functions = Functions::build(&template, &platform)?;
+        let simulator = match options.providers {
+            Providers::Official => None,
+            Providers::Simulated => Some(Arc::new(Simulator::start(platform.clock.clone()).await?)),
+        };
+        let stand_ins = simulator.as_deref().map(Simulator::stand_ins);
+        let functions = Functions::build(&template, &platform, stand_ins)?;
         let keys = open_keys(&options.location, &template, &platform).await?;
         let (trigger, shutdown) = channel();
         let mut system = Self {
@@ -93,6 +100,7 @@ impl System {
             timers: timers::of(&template, &functions, &platform)?,
             template,
             platform,
+            simulator,
             idle_polls: Arc::default(),
             trigger,
             tasks: JoinSet::new(),
@@ -133,6 +141,12 @@ impl System {
     #[must_use]
     pub fn embedded(&self) -> &Embedded {
         &self.embedded
+    }
+
+    /// The simulated providers and their phones, if they are simulated.
+    #[must_use]
+    pub fn simulator(&self) -> Option<&Simulator> {
+        self.simulator.as_deref()
     }
 
     /// What this system was wired from.
@@ -203,7 +217,17 @@ impl System {
         shutdown: &Shutdown,
     ) -> Result<(), StartError> {
         let gateway = Gateway::new(&self.template.api, functions, &self.platform)?;
-        let service = move |request, peer| gateway.clone().answer(request, peer);
+        let simulator = self.simulator.clone();
+        let service = move |request, peer| {
+            let (gateway, simulator) = (gateway.clone(), simulator.clone());
+            async move {
+                let shown = simulator.and_then(|phones| simulated::answer(&phones, &request));
+                match shown {
+                    Some(shown) => shown,
+                    None => gateway.answer(request, peer).await,
+                }
+            }
+        };
         self.tasks
             .spawn(http_server::serve(listener, shutdown.clone(), service));
         Ok(())

@@ -169,6 +169,12 @@ impl Fingerprint {
         Self(bytes)
     }
 
+    /// The digest's 32 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// 64 hexadecimal digits, either case; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

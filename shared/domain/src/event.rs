@@ -6,6 +6,7 @@ use crate::event_type::EventType;
 use crate::field::FieldError;
 use crate::id::{EventId, NetworkId};
 use crate::operational;
+use crate::push::request::{self, Request};
 use crate::time::Timestamp;
 
 /// Largest event as the producer wrote it, in bytes of JSON.
@@ -47,6 +48,8 @@ pub struct Draft<'a> {
     pub timestamp: Option<&'a str>,
     /// 1 to 32 visible ASCII characters once checked; `None` stands for `1`.
     pub version: Option<&'a str>,
+    /// The push it asks for, as JSON.
+    pub push: Option<&'a RawValue>,
     /// Who reports it.
     pub origin: Origin,
 }
@@ -73,6 +76,8 @@ pub struct Checked {
     pub timestamp: Option<Timestamp>,
     /// 1 to 32 visible ASCII characters; `None` stands for `1`.
     pub version: Option<String>,
+    /// The push it asks for.
+    pub push: Option<Request>,
 }
 
 impl Draft<'_> {
@@ -118,6 +123,11 @@ impl Draft<'_> {
                 "must be 1 to 32 visible ASCII characters",
             );
         }
+        let push = self.push.map(|json| asked(json, event_type.as_ref()));
+        let push = push.transpose().unwrap_or_else(|broken| {
+            errors.extend(broken);
+            None
+        });
         match event_type {
             Some(event_type) if errors.is_empty() => Ok(Checked {
                 id: id.flatten(),
@@ -125,10 +135,19 @@ impl Draft<'_> {
                 data: self.data.to_owned(),
                 timestamp: timestamp.flatten(),
                 version: self.version.map(str::to_owned),
+                push,
             }),
             _ => Err(errors),
         }
     }
+}
+
+fn asked(json: &RawValue, event: Option<&EventType>) -> Result<Request, Vec<FieldError>> {
+    if json.get().len() > request::MAX_BYTES {
+        let message = format!("may have at most {} bytes", request::MAX_BYTES);
+        return Err(vec![FieldError::new("push", "too_large", message)]);
+    }
+    Request::parse(json.get(), event)
 }
 
 impl Checked {
@@ -154,12 +173,15 @@ mod tests {
     #[test]
     fn every_broken_field_is_named_at_once() {
         let data = RawValue::from_string("[1]".to_owned()).unwrap();
+        let push = r#"{"targetIds":[""],"loud":true}"#.to_owned();
+        let push = RawValue::from_string(push).unwrap();
         let draft = Draft {
             id: Some("a.b"),
             event: "no spaces please",
             data: &data,
             timestamp: Some("today"),
             version: Some(""),
+            push: Some(&push),
             origin: Origin::Producer,
         };
         let fields: Vec<_> = draft
@@ -181,6 +203,7 @@ mod tests {
             data: &data,
             timestamp: None,
             version: None,
+            push: None,
             origin: Origin::Producer,
         };
         assert_eq!(draft.check().unwrap().data.get(), text);

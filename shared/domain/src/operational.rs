@@ -13,6 +13,9 @@ use crate::health::{Change, DISABLED_AFTER, Health};
 use crate::id::{DeliveryId, EndpointId, EventId};
 use crate::time::Timestamp;
 
+/// The type of the webhook that tells of a push: social.plus hands it to a network's own server.
+pub const PUSH_CREATED: &str = "push-notification.created";
+
 /// Every operational type and what it says.
 pub const TYPES: &[(&str, &str)] = &[
     ("endpoint.created", "An endpoint was created."),
@@ -49,6 +52,10 @@ pub const TYPES: &[(&str, &str)] = &[
         "The former keys of an endpoint were revoked.",
     ),
     ("replay.finished", "A replay job came to its end."),
+    (
+        PUSH_CREATED,
+        "A push was asked for; its envelope is that of social.plus.",
+    ),
     ("credential.activated", "A push credential was activated."),
     ("credential.expiring", "A push credential ends soon."),
     (
@@ -75,12 +82,12 @@ pub fn is_reserved(event_type: &EventType) -> bool {
     TYPES.iter().any(|(reserved, _)| *reserved == name)
 }
 
-/// Something Fanfare did or saw, about one endpoint.
+/// Something Fanfare did or saw.
 #[derive(Debug, Clone, PartialEq)]
 pub struct News {
     /// One of [`TYPES`].
     pub name: &'static str,
-    /// Whom it is about, and who therefore does not get it.
+    /// The endpoint it is about, which therefore does not get it.
     pub about: Option<EndpointId>,
     /// The event's data, a JSON object.
     pub data: Value,
@@ -99,6 +106,16 @@ impl News {
         Self {
             name,
             about: Some(endpoint.id),
+            data,
+        }
+    }
+
+    /// Something about the network's pushes.
+    #[must_use]
+    pub fn push(name: &'static str, data: Value) -> Self {
+        Self {
+            name,
+            about: None,
             data,
         }
     }

@@ -6,6 +6,7 @@ use domain::field::FieldError;
 use domain::id::{DeliveryId, EndpointId, EventId, NetworkId};
 use domain::matching::Audience;
 use domain::operational::{self, News};
+use domain::push::request::{self, Request};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -22,6 +23,8 @@ struct EventWire<'a> {
     timestamp: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     version: Option<String>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    push: Option<&'a RawValue>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     resent: Option<Resent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -109,10 +112,13 @@ pub struct Reported {
     pub origin: Origin,
     /// Whom it may reach.
     pub audience: Audience,
+    /// The push it asks for.
+    pub push: Option<Request>,
 }
 
-/// Largest message of the events queue: the largest event, and a little for what is added to it.
-pub const MAX_MESSAGE: usize = MAX_BYTES + 2048;
+/// Largest message of the events queue: the largest event with the largest push, and a little for
+/// what is added to them.
+pub const MAX_MESSAGE: usize = MAX_BYTES + request::MAX_BYTES + 2048;
 
 /// Why a queue message can never be worked on.
 #[derive(Debug, thiserror::Error)]
@@ -144,17 +150,23 @@ fn list(errors: &[FieldError]) -> String {
 /// The body of an events-queue message for a checked event.
 #[must_use]
 pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String {
+    let push = event.push.as_ref().map(raw);
     let wire = EventWire {
         network_id: network.to_string(),
         id: Some(id.to_string()),
         event: event.event_type.to_string(),
         timestamp: event.timestamp.map(|at| at.to_string()),
         version: event.version.clone(),
+        push: push.as_deref(),
         resent: None,
         ours: None,
         data: &event.data,
     };
     write(&wire)
+}
+
+fn raw(push: &Request) -> Box<RawValue> {
+    RawValue::from_string(push.to_json()).unwrap_or_default()
 }
 
 /// The body of an events-queue message for an event that Fanfare reports about itself.
@@ -168,6 +180,7 @@ pub fn write_news(network: &NetworkId, id: &EventId, news: &News, at: Timestamp)
         event: news.name.to_owned(),
         timestamp: Some(at.to_string()),
         version: None,
+        push: None,
         resent: None,
         ours: Ours::of(Origin::Fanfare, audience),
         data: &data,
@@ -194,6 +207,7 @@ pub fn write_test(
         event: event_type.to_string(),
         timestamp: None,
         version: None,
+        push: None,
         resent: None,
         ours: Ours::of(origin, Audience::Only(endpoint)),
         data,
@@ -211,14 +225,13 @@ pub fn read_event(
     message_id: &str,
 ) -> Result<Reported, Malformed> {
     if body.len() > MAX_MESSAGE {
-        let error = FieldError::new(
-            "",
-            "too_large",
-            format!("an event may have at most {MAX_BYTES} bytes"),
-        );
-        return Err(Malformed::Fields(vec![error]));
+        return Err(too_large());
     }
     let wire: EventWire<'_> = serde_json::from_str(body).map_err(Malformed::Json)?;
+    let push = wire.push.map_or(0, |push| push.get().len());
+    if body.len().saturating_sub(push) > MAX_BYTES + 2048 {
+        return Err(too_large());
+    }
     let network = NetworkId::parse(&wire.network_id).ok_or_else(|| {
         Malformed::Fields(vec![FieldError::new(
             "networkId",
@@ -242,6 +255,7 @@ pub fn read_event(
         data: wire.data,
         timestamp: wire.timestamp.as_deref(),
         version: wire.version.as_deref(),
+        push: wire.push,
         origin,
     };
     let mut checked = draft.check().map_err(Malformed::Fields)?;
@@ -252,6 +266,7 @@ pub fn read_event(
             (accepted, first.message_id, first.times)
         }
     };
+    let push = checked.push.take();
     let id = checked
         .id
         .take()
@@ -262,19 +277,27 @@ pub fn read_event(
         resent,
         origin,
         audience,
+        push,
     })
+}
+
+fn too_large() -> Malformed {
+    let message = format!("an event may have at most {MAX_BYTES} bytes");
+    Malformed::Fields(vec![FieldError::new("", "too_large", message)])
 }
 
 /// The message that sends `reported` back to its queue.
 #[must_use]
 pub fn resend_event(reported: &Reported) -> String {
     let event = &reported.event;
+    let push = reported.push.as_ref().map(raw);
     write(&EventWire {
         network_id: event.network.to_string(),
         id: Some(event.id.to_string()),
         event: event.event_type.to_string(),
         timestamp: Some(event.timestamp.to_string()),
         version: Some(event.version.clone()),
+        push: push.as_deref(),
         resent: Some(Resent {
             message_id: reported.message_id.clone(),
             accepted: event.accepted.millis(),

@@ -8,6 +8,7 @@ use domain::credential::Slot;
 use domain::field::FieldError;
 use domain::id::{EventId, NetworkId};
 use domain::push::device::{Device, DeviceId, Locale, Token, UserId};
+use domain::push::gate::Trail;
 use domain::push::message::{Localised, Priority, Push, Text};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -29,7 +30,19 @@ pub struct AudienceMessage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum People {
     /// These, at most as many as one batch read takes.
-    Named(Vec<UserId>),
+    Named {
+        /// Which page of those named, from 0.
+        page: u8,
+        /// Who.
+        users: Vec<UserId>,
+    },
+    /// One person, of whose pushes too many came at once: what was kept back becomes a summary.
+    Summary {
+        /// Who.
+        user: UserId,
+        /// The name that the pushes go by.
+        name: String,
+    },
     /// The next of one partition.
     Walk {
         /// Of the network's users, or of the place's subscribers.
@@ -47,9 +60,25 @@ struct AudienceWire {
     network_id: String,
     event_id: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    users: Option<Vec<String>>,
+    named: Option<NamedWire>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    summary: Option<SummaryWire>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     walk: Option<WalkWire>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NamedWire {
+    page: u8,
+    users: Vec<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SummaryWire {
+    user: String,
+    name: String,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -65,23 +94,33 @@ impl AudienceMessage {
     /// The message's JSON, as [`read`](Self::read) takes it.
     #[must_use]
     pub fn write(&self) -> String {
-        let (users, walk) = match &self.people {
-            People::Named(users) => (Some(users.iter().map(ToString::to_string).collect()), None),
-            People::Walk { shard, page, after } => (
-                None,
-                Some(WalkWire {
+        let mut wire = AudienceWire {
+            network_id: self.network.to_string(),
+            event_id: self.event.to_string(),
+            named: None,
+            summary: None,
+            walk: None,
+        };
+        match &self.people {
+            People::Named { page, users } => {
+                let users = users.iter().map(ToString::to_string).collect();
+                wire.named = Some(NamedWire { page: *page, users });
+            }
+            People::Summary { user, name } => {
+                wire.summary = Some(SummaryWire {
+                    user: user.to_string(),
+                    name: name.clone(),
+                });
+            }
+            People::Walk { shard, page, after } => {
+                wire.walk = Some(WalkWire {
                     shard: *shard,
                     page: *page,
                     after: after.as_ref().map(ToString::to_string),
-                }),
-            ),
-        };
-        write(&AudienceWire {
-            network_id: self.network.to_string(),
-            event_id: self.event.to_string(),
-            users,
-            walk,
-        })
+                });
+            }
+        }
+        write(&wire)
     }
 
     /// # Errors
@@ -89,14 +128,21 @@ impl AudienceMessage {
     pub fn read(body: &str) -> Result<Self, Malformed> {
         let wire: AudienceWire = serde_json::from_str(body).map_err(Malformed::Json)?;
         let user = |id: &String| UserId::parse(id).ok_or_else(|| bad("users"));
-        let people = match (&wire.users, &wire.walk) {
-            (Some(users), None) => People::Named(users.iter().map(user).collect::<Result<_, _>>()?),
-            (None, Some(walk)) => People::Walk {
+        let people = match (wire.named, wire.summary, wire.walk) {
+            (Some(named), None, None) => People::Named {
+                page: named.page,
+                users: named.users.iter().map(user).collect::<Result<_, _>>()?,
+            },
+            (None, Some(summary), None) => People::Summary {
+                user: user(&summary.user)?,
+                name: summary.name,
+            },
+            (None, None, Some(walk)) => People::Walk {
                 shard: walk.shard,
                 page: walk.page,
                 after: walk.after.as_ref().map(user).transpose()?,
             },
-            (None, None) | (Some(_), Some(_)) => return Err(bad("walk")),
+            _ => return Err(bad("walk")),
         };
         Ok(Self {
             network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
@@ -125,8 +171,21 @@ pub struct PushMessage {
     pub attempt: u32,
     /// The message may be a copy of one sent before: look at the record first.
     pub repeated: bool,
+    /// What each gate decided when it was owed.
+    pub trail: Trail,
+    /// It waits for a better credential.
+    pub held: Option<Held>,
     /// What is shown.
     pub push: Push,
+}
+
+/// A push that waits for a better credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// How often it was looked at and kept waiting.
+    pub times: u32,
+    /// The activation of the credential that did not do.
+    pub version: u64,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -141,6 +200,9 @@ struct PushMessageWire {
     attempt: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repeated: bool,
+    trail: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held: Option<(u32, u64)>,
     push: PushWire,
 }
 
@@ -199,6 +261,8 @@ impl PushMessage {
             device: device_wire(&self.device),
             attempt: self.attempt,
             repeated: self.repeated,
+            trail: self.trail.to_text(),
+            held: self.held.map(|held| (held.times, held.version)),
             push: push_wire(&self.push),
         })
     }
@@ -219,6 +283,8 @@ impl PushMessage {
             device: device(&wire.device).ok_or_else(|| bad("device"))?,
             attempt: wire.attempt,
             repeated: wire.repeated,
+            trail: Trail::parse(&wire.trail).ok_or_else(|| bad("trail"))?,
+            held: wire.held.map(|(times, version)| Held { times, version }),
             push: push(wire.push).ok_or_else(|| bad("push"))?,
         })
     }
@@ -297,6 +363,7 @@ mod tests {
     use super::*;
     use domain::credential::{Platform, Provider};
     use domain::push::device::slot;
+    use domain::push::gate::Ground;
     use proptest::prelude::*;
 
     fn text() -> impl Strategy<Value = Option<Text>> {
@@ -329,6 +396,8 @@ mod tests {
                 },
                 attempt,
                 repeated,
+                trail: Trail::default().and(Ground::MasterOn),
+                held: badge.map(|times| Held { times, version: 3 }),
                 push: Push {
                     title, body, data, badge, silent,
                     ttl: ttl.map(|seconds| Duration::from_secs(u64::from(seconds))),
@@ -342,7 +411,7 @@ mod tests {
         fn audiences_come_back_as_they_were_sent(users in proptest::collection::vec("[^\\p{C}]{1,20}", 0..5), walk in proptest::option::of((0_u8..16, 0_u32..9)), after in proptest::option::of(Just("ann"))) {
             let users: Vec<_> = users.iter().filter_map(|user| UserId::parse(user)).collect();
             let people = match walk {
-                None => People::Named(users),
+                None => People::Named { page: 7, users },
                 Some((shard, page)) => People::Walk { shard, page, after: after.and_then(UserId::parse) },
             };
             let sent = AudienceMessage {

@@ -74,6 +74,18 @@ impl Reader<'_> {
         }
     }
 
+    /// Something that only the local runner gives, and the template never does.
+    pub fn local<T, E: std::fmt::Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let parsed = parse(self.env.get(name)?);
+        parsed
+            .map_err(|error| self.problems.push(format!("{name} {error}")))
+            .ok()
+    }
+
     /// Values separated by commas; none when unset.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
@@ -112,10 +124,12 @@ mod tests {
         reader.required("A");
         reader.switch("B");
         reader.required("C");
+        assert_eq!(reader.local("B", |_| Err::<(), _>("is no address")), None);
+        assert_eq!(reader.local("C", |_| Ok::<_, String>(1)), None);
         let error = reader.finish(()).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "settings are wrong: A is not set; B must be true or false; C is not set"
+            "settings are wrong: A is not set; B must be true or false; C is not set; B is no address"
         );
     }
 }

@@ -1,7 +1,8 @@
 //! Every key of the table is formed here.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::id::{DeliveryId, EndpointId, EventId, NetworkId};
+use domain::credential::Slot;
+use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId};
 
 use domain::push::device::{DeviceId, Token, UserId};
 use domain::push::preference::Place;
@@ -175,6 +176,33 @@ impl Key {
             // A user's id may hold any sign, a device's key none but letters and digits: the last
             // # parts the two.
             sk: format!("{user}#{}", device.unwrap_or_default()),
+        }
+    }
+
+    pub(crate) fn credential(network: &NetworkId, id: CredentialId) -> Self {
+        Self {
+            pk: Self::credentials(network),
+            sk: format!("CRED#{id}"),
+        }
+    }
+
+    /// Of the same partition as the credentials, so that all is known from one query.
+    pub(crate) fn slot(network: &NetworkId, slot: Slot) -> Self {
+        Self {
+            pk: Self::credentials(network),
+            sk: format!("SLOT#{slot}"),
+        }
+    }
+
+    pub(crate) fn credentials(network: &NetworkId) -> String {
+        format!("C#{network}")
+    }
+
+    pub(crate) fn burst(network: &NetworkId, user: &UserId, name: &str) -> Self {
+        Self {
+            // A partition a person, so that nobody's burst slows another's.
+            pk: format!("B#{network}#{user}"),
+            sk: name.to_owned(),
         }
     }
 

@@ -31,9 +31,9 @@ pub use health::KnownHealth;
 pub use limits::Slot;
 pub use listing::{DeliveryPage, StateFilter};
 pub use push::{
-    MAX_BATCH, PUSH_SHARDS, PushCursor, PushPage, PushRecord, PushState, RecipientPage, Registered,
-    SUBSCRIBER_SHARDS, SettingsVersion, StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS,
-    Walk, WalkPage, WalkStep,
+    ActiveSlot, Burst, Credentials, MAX_BATCH, PUSH_SHARDS, Paused, PushCursor, PushPage,
+    PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
+    StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage, WalkStep,
 };
 pub use quarantine::Quarantined;
 

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod cache;
+mod credential;
 mod ring;
 
 use std::sync::{Mutex, PoisonError};
@@ -94,11 +95,11 @@ impl Edit<'_> {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Secrets Manager refused the call or did not answer in time.
-    #[error("{operation} key ring {name} was not answered by Secrets Manager")]
+    #[error("{operation} {name} was not answered by Secrets Manager")]
     Call {
         /// `creating`, `staging`, `publishing` or `reading`.
         operation: &'static str,
-        /// The key ring's name in Secrets Manager.
+        /// The secret's name in Secrets Manager.
         name: String,
         /// The service's own error when it answered, else a few words; never the request.
         #[source]

@@ -64,17 +64,16 @@ fn each_function_gets_exactly_the_variables_it_reads() {
 }
 
 /// A switch loosens a rule for one machine; the template never sets one. `LOCAL_RECEIVERS` lets
-/// webhooks go to loopback over plain http.
+/// webhooks go to loopback over plain http, `PROVIDER_STAND_INS` has pushes go there.
 #[test]
 fn no_switch_is_ever_set_in_the_template() {
     let template = workspace::read("template.yaml");
-    let mut switches = BTreeSet::from(["LOCAL_RECEIVERS".to_owned()]);
+    let local = ["LOCAL_RECEIVERS", "PROVIDER_STAND_INS"];
+    let mut switches: BTreeSet<_> = local.map(str::to_owned).into();
     for (_, text) in workspace::sources("functions") {
-        switches.extend(
-            arguments_of(&text, ".switch(")
-                .into_iter()
-                .map(str::to_owned),
-        );
+        for call in [".switch(", ".local("] {
+            switches.extend(arguments_of(&text, call).into_iter().map(str::to_owned));
+        }
     }
     for switch in switches {
         assert!(!template.contains(&switch), "template.yaml sets {switch}");

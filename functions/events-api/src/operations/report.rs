@@ -114,10 +114,14 @@ fn not_stored(deps: &Deps, error: &SendError) -> Problem {
 
 /// Checks one event and makes its queue message.
 fn accept(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<(EventId, Outgoing), Problem> {
-    if body.len() > MAX_BYTES {
+    if body.len() > MAX_MESSAGE {
         return Err(Problem::PayloadTooLarge { limit: MAX_BYTES });
     }
     let request: EventRequest<'_> = parse_json(body)?;
+    let push = request.push.map_or(0, |push| push.get().len());
+    if body.len().saturating_sub(push) > MAX_BYTES {
+        return Err(Problem::PayloadTooLarge { limit: MAX_BYTES });
+    }
     let checked: Checked = request.draft().check().map_err(Problem::InvalidFields)?;
     let id = checked.id.clone().unwrap_or_else(|| {
         EventId::generate(deps.platform.clock.now(), deps.platform.random.bytes())

@@ -20,6 +20,10 @@ use reader::Reader;
 /// Most people that one event may name.
 pub const MAX_TARGETS: usize = 10_000;
 
+/// Most bytes of a push as the producer wrote it: 10,000 ids of about 60 letters, and an event of
+/// the largest size beside them, fit a message of SQS.
+pub const MAX_BYTES: usize = 640 * 1024;
+
 /// Most roles of the person who did it.
 const MAX_SENDER_ROLES: usize = 100;
 

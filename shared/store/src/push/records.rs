@@ -1,4 +1,5 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use domain::id::{EventId, NetworkId};
 use domain::push::device::{DeviceId, UserId};
 use domain::push::gate::Trail;
@@ -19,6 +20,8 @@ pub enum PushState {
     Gated,
     /// It is owed.
     Pending,
+    /// It waits for a better credential.
+    Held,
     /// The provider took it.
     Sent,
     /// It was given up.
@@ -34,6 +37,7 @@ impl PushState {
         match self {
             Self::Gated => "gated",
             Self::Pending => "pending",
+            Self::Held => "held",
             Self::Sent => "sent",
             Self::Dead => "dead",
             Self::Collapsed => "collapsed",
@@ -46,6 +50,7 @@ impl PushState {
         [
             Self::Gated,
             Self::Pending,
+            Self::Held,
             Self::Sent,
             Self::Dead,
             Self::Collapsed,
@@ -144,6 +149,9 @@ impl Store {
         if let Some(device) = &record.device {
             call = call.item("device", s(device.as_str()));
         }
+        if let Some(say) = &record.explanation {
+            call = call.item("say", s(say));
+        }
         match call.send().await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
@@ -151,6 +159,64 @@ impl Store {
                 _ => Err(Error::call("recording a push")(error)),
             },
         }
+    }
+
+    /// Writes what one more try came to. `false` when that try, or a later one, was recorded before:
+    /// a message received twice.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn settle_push(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        record: &PushRecord,
+    ) -> Result<bool, Error> {
+        let device = record.device.as_ref().map(DeviceId::key);
+        let key = Key::push_record(network, event, &record.user, device.as_deref());
+        let mut call = self
+            .update(&key)
+            .condition_expression(
+                "attribute_exists(pk) AND attempts <= :attempts AND #state IN (:pending, :held)",
+            )
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":pending", s(PushState::Pending.word()))
+            .expression_attribute_values(":held", s(PushState::Held.word()))
+            .expression_attribute_values(":state", s(record.state.word()))
+            .expression_attribute_values(":trail", s(record.trail.to_text()))
+            .expression_attribute_values(":attempts", n(record.attempts))
+            .expression_attribute_values(":at", n(record.at.millis()));
+        let set = "SET #state = :state, trail = :trail, attempts = :attempts, #at = :at";
+        call = match &record.explanation {
+            None => call.update_expression(set),
+            Some(say) => call
+                .update_expression(format!("{set}, say = :say"))
+                .expression_attribute_values(":say", s(say)),
+        };
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::call("settling a push")(error)),
+            },
+        }
+    }
+
+    /// The record of one device; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn push_record(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        user: &UserId,
+        device: &DeviceId,
+    ) -> Result<Option<PushRecord>, Error> {
+        let key = Key::push_record(network, event, user, Some(&device.key()));
+        let item = self.get(&key, OPERATION).await?;
+        item.map(|item| read(&item)).transpose()
     }
 
     /// What became of an event's push for one person: a record of the person, or one per device.

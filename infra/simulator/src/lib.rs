@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+#![warn(missing_docs)]
+
+mod apns;
+mod baidu;
+mod der_tree;
+mod fault;
+mod fcm;
+mod jwt;
+mod oauth;
+mod received;
+mod reply;
+mod server;
+mod simulator;
+mod state;
+mod tls;
+
+pub use fault::{Fault, Target};
+pub use received::Received;
+pub use simulator::{Simulator, StartError};

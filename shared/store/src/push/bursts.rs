@@ -1,0 +1,155 @@
+//! How many pushes of one event a person has had lately, and how many were kept back.
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValue;
+use domain::id::NetworkId;
+use domain::push::device::UserId;
+use domain::push::throttle::{Bucket, Rate, Taken};
+use domain::time::Timestamp;
+
+use crate::item::{Reader, n};
+use crate::key::Key;
+use crate::{Error, Store};
+
+/// How often a bucket is asked while others take from it.
+const MAX_ROUNDS: usize = 20;
+
+/// What a person's bucket said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Burst {
+    /// The push may be sent.
+    Sent,
+    /// It becomes part of a summary.
+    Collapsed {
+        /// When the summary may be sent.
+        until: Timestamp,
+        /// It is the first: the summary is to be sent for.
+        first: bool,
+    },
+}
+
+impl Store {
+    /// Takes a push of the event `name` from the person's bucket, or counts it as collapsed.
+    ///
+    /// # Errors
+    /// When the table does not answer, or others keep taking.
+    pub async fn take_push(
+        &self,
+        network: &NetworkId,
+        user: &UserId,
+        name: &str,
+        rate: Rate,
+        now: Timestamp,
+    ) -> Result<Burst, Error> {
+        const OPERATION: &str = "taking from a bucket";
+        let key = Key::burst(network, user, name);
+        for _ in 0..MAX_ROUNDS {
+            let item = self.get(&key, OPERATION).await?;
+            let item = item.unwrap_or_default();
+            let reader = Reader::new(&item, OPERATION);
+            let left = reader.maybe_number("millisLeft");
+            let at = reader.maybe_number("at").map(Timestamp::from_millis);
+            let bucket = left.zip(at).map_or_else(
+                || Bucket::full(rate, now),
+                |(millis_left, at)| Bucket { millis_left, at },
+            );
+            match bucket.take(rate, now) {
+                Taken::Sent(bucket) => {
+                    if self.pour(&key, left.zip(at), bucket, rate).await? {
+                        return Ok(Burst::Sent);
+                    }
+                }
+                Taken::Collapsed { until } => {
+                    let count = self.count_collapsed(&key).await?;
+                    let first = count == 1;
+                    return Ok(Burst::Collapsed { until, first });
+                }
+            }
+        }
+        Err(Error::Item {
+            operation: OPERATION,
+            what: "a quiet moment",
+        })
+    }
+
+    /// How many pushes were collapsed since the last summary; none are then.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn take_collapsed(
+        &self,
+        network: &NetworkId,
+        user: &UserId,
+        name: &str,
+    ) -> Result<u64, Error> {
+        const OPERATION: &str = "counting a summary";
+        let sent = self
+            .update(&Key::burst(network, user, name))
+            .update_expression("REMOVE collapsed")
+            .condition_expression("attribute_exists(collapsed)")
+            .return_values(ReturnValue::UpdatedOld)
+            .send()
+            .await;
+        match sent {
+            Ok(updated) => {
+                let item = updated.attributes.unwrap_or_default();
+                Reader::new(&item, OPERATION).number("collapsed")
+            }
+            Err(error) if refused(&error) => Ok(0),
+            Err(error) => Err(Error::call(OPERATION)(error)),
+        }
+    }
+
+    async fn pour(
+        &self,
+        key: &Key,
+        before: Option<(u64, Timestamp)>,
+        bucket: Bucket,
+        rate: Rate,
+    ) -> Result<bool, Error> {
+        // Full again by then, and so as good as gone.
+        let expires = bucket.at.after(rate.per.saturating_mul(2)).seconds();
+        let call = self
+            .update(key)
+            .update_expression("SET millisLeft = :left, #at = :at, expires = :expires")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":left", n(bucket.millis_left))
+            .expression_attribute_values(":at", n(bucket.at.millis()))
+            .expression_attribute_values(":expires", n(expires));
+        // The race: two pushes take the last place.
+        let call = match before {
+            None => call.condition_expression("attribute_not_exists(millisLeft)"),
+            Some((left, at)) => call
+                .condition_expression("millisLeft = :oldLeft AND #at = :oldAt")
+                .expression_attribute_values(":oldLeft", n(left))
+                .expression_attribute_values(":oldAt", n(at.millis())),
+        };
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(error) if refused(&error) => Ok(false),
+            Err(error) => Err(Error::call("pouring a bucket")(error)),
+        }
+    }
+
+    async fn count_collapsed(&self, key: &Key) -> Result<u64, Error> {
+        const OPERATION: &str = "counting a collapsed push";
+        let sent = self
+            .update(key)
+            .update_expression("ADD collapsed :one")
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await;
+        let updated = sent.map_err(Error::call(OPERATION))?;
+        let item = updated.attributes.unwrap_or_default();
+        Reader::new(&item, OPERATION).number("collapsed")
+    }
+}
+
+fn refused(error: &SdkError<UpdateItemError>) -> bool {
+    matches!(
+        error.as_service_error(),
+        Some(UpdateItemError::ConditionalCheckFailedException(_))
+    )
+}

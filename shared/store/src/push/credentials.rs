@@ -1,0 +1,263 @@
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem,
+};
+use domain::credential::{Environment, Facts, Fingerprint, Kind, Record, Slot};
+use domain::id::{CredentialId, NetworkId};
+use domain::time::Timestamp;
+
+use super::slots::{ActiveSlot, read_slot};
+use crate::item::{Item, Reader, n, s};
+use crate::key::Key;
+use crate::transaction::Committed;
+use crate::{Error, Store};
+
+/// A network's credentials, and which of them are active.
+#[derive(Debug, Clone, Default)]
+pub struct Credentials {
+    /// In the order of their ids, so oldest first.
+    pub records: Vec<Record>,
+    /// At most one per slot.
+    pub active: Vec<ActiveSlot>,
+}
+
+impl Credentials {
+    /// The active slot and the credential in it.
+    #[must_use]
+    pub fn in_slot(&self, slot: Slot) -> Option<(&ActiveSlot, &Record)> {
+        let active = self.active.iter().find(|active| active.slot == slot)?;
+        let record = self.records.iter().find(|one| one.id == active.credential);
+        Some((active, record?))
+    }
+}
+
+impl Store {
+    /// Keeps what is known of a new credential. Its material is in the vault already.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn put_credential(&self, record: &Record) -> Result<(), Error> {
+        const OPERATION: &str = "keeping a credential";
+        let call = self.client.put_item().table_name(&self.table);
+        let call = call.set_item(Some(write(record)));
+        call.condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await
+            .map_err(Error::call(OPERATION))?;
+        Ok(())
+    }
+
+    /// One credential; `None` when there is none of this id.
+    ///
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn credential(
+        &self,
+        network: &NetworkId,
+        id: CredentialId,
+    ) -> Result<Option<Record>, Error> {
+        const OPERATION: &str = "reading a credential";
+        let item = self.get(&Key::credential(network, id), OPERATION).await?;
+        item.map(|item| read(&item, network, OPERATION)).transpose()
+    }
+
+    /// All credentials of a network and the slots they are active in, in one consistent query.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn credentials(&self, network: &NetworkId) -> Result<Credentials, Error> {
+        const OPERATION: &str = "listing credentials";
+        let mut found = Credentials::default();
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(Key::credentials(network)))
+            .consistent_read(true)
+            .into_paginator()
+            .send();
+        while let Some(page) = pages.next().await {
+            for item in page.map_err(Error::call(OPERATION))?.items() {
+                if Reader::new(item, OPERATION)
+                    .text("sk")?
+                    .starts_with("SLOT#")
+                {
+                    found.active.push(read_slot(item, OPERATION)?);
+                } else {
+                    found.records.push(read(item, network, OPERATION)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Makes a credential the active one of its slot, the one before it the one to roll back to.
+    /// `before` is the slot as it was read; `None` when the slot was empty. The new slot, or `None`
+    /// when another change came first or the credential is gone.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn activate_credential(
+        &self,
+        record: &Record,
+        before: Option<&ActiveSlot>,
+        at: Timestamp,
+    ) -> Result<Option<ActiveSlot>, Error> {
+        const OPERATION: &str = "activating a credential";
+        let bad = |_| Error::Item {
+            operation: OPERATION,
+            what: "item",
+        };
+        let next = ActiveSlot {
+            slot: record.slot,
+            credential: record.id,
+            previous: before.map(|before| before.credential),
+            version: before.map_or(1, |before| before.version.saturating_add(1)),
+            since: at,
+            paused: None,
+            delivered: 0,
+            suspects: 0,
+        };
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(next.write(&record.network)));
+        let put = match before {
+            None => put.condition_expression("attribute_not_exists(pk)"),
+            Some(before) => put
+                .condition_expression("version = :before")
+                .expression_attribute_values(":before", n(before.version)),
+        };
+        let [pk, sk] = Key::credential(&record.network, record.id).attributes();
+        // The race: it is deleted while it is made active.
+        let exists = ConditionCheck::builder()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .condition_expression("attribute_exists(pk)");
+        let items = vec![
+            TransactWriteItem::builder()
+                .put(put.build().map_err(bad)?)
+                .build(),
+            TransactWriteItem::builder()
+                .condition_check(exists.build().map_err(bad)?)
+                .build(),
+        ];
+        let committed = self.transact(OPERATION, items).await?;
+        Ok((committed == Committed::Yes).then_some(next))
+    }
+
+    /// Forgets a credential, as it was when it was found not to be active. `false` when there is
+    /// none.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn delete_credential(
+        &self,
+        network: &NetworkId,
+        id: CredentialId,
+    ) -> Result<bool, Error> {
+        let [pk, sk] = Key::credential(network, id).attributes();
+        let sent = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .condition_expression("attribute_exists(pk)")
+            .return_values(ReturnValue::None)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if gone(&error) => Ok(false),
+            Err(error) => Err(Error::call("deleting a credential")(error)),
+        }
+    }
+
+    /// Notes the threshold of days at which the owner was warned.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn note_warning(
+        &self,
+        network: &NetworkId,
+        id: CredentialId,
+        days: u16,
+    ) -> Result<(), Error> {
+        self.update(&Key::credential(network, id))
+            .update_expression("SET warned = :days")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":days", n(days))
+            .send()
+            .await
+            .map_err(Error::call("noting a warning"))?;
+        Ok(())
+    }
+}
+
+fn gone(error: &SdkError<DeleteItemError>) -> bool {
+    matches!(
+        error.as_service_error(),
+        Some(DeleteItemError::ConditionalCheckFailedException(_))
+    )
+}
+
+fn write(record: &Record) -> Item {
+    let facts = &record.facts;
+    let list = |texts: Vec<String>| AttributeValue::L(texts.into_iter().map(s).collect());
+    let words = facts.environments.iter();
+    let words = words.map(|environment| environment.word().to_owned());
+    let attributes = [
+        ("name", s(&record.name)),
+        ("slot", s(record.slot.to_string())),
+        ("kind", s(facts.kind.word())),
+        ("topics", list(facts.topics.clone())),
+        ("environments", list(words.collect())),
+        ("fingerprint", s(facts.fingerprint.to_string())),
+        ("created", n(record.created.millis())),
+    ];
+    let text = |name: &'static str, value: &Option<String>| Some((name, s(value.clone()?)));
+    let optional = [
+        text("bundleId", &facts.bundle_id),
+        text("teamId", &facts.team_id),
+        text("keyId", &facts.key_id),
+        text("projectId", &facts.project_id),
+        // Not `expires`: that is the attribute by which DynamoDB deletes.
+        facts.expires.map(|at| ("notAfter", n(at.millis()))),
+        record.warned.map(|days| ("warned", n(days))),
+    ];
+    attributes
+        .into_iter()
+        .chain(optional.into_iter().flatten())
+        .chain(Key::credential(&record.network, record.id).attributes())
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+fn read(item: &Item, network: &NetworkId, operation: &'static str) -> Result<Record, Error> {
+    let reader = Reader::new(item, operation);
+    let text = |name: &str| reader.maybe_text(name).map(str::to_owned);
+    let warned = reader.maybe_number("warned");
+    Ok(Record {
+        id: reader.parsed("sk", |sk| CredentialId::parse(sk.strip_prefix("CRED#")?))?,
+        network: network.clone(),
+        name: reader.text("name")?.to_owned(),
+        slot: reader.parsed("slot", Slot::parse)?,
+        facts: Facts {
+            kind: reader.parsed("kind", Kind::parse)?,
+            bundle_id: text("bundleId"),
+            team_id: text("teamId"),
+            key_id: text("keyId"),
+            project_id: text("projectId"),
+            topics: reader.list("topics", |topic| topic.as_s().ok().cloned())?,
+            environments: reader
+                .list("environments", |word| Environment::parse(word.as_s().ok()?))?,
+            expires: reader.maybe_number("notAfter").map(Timestamp::from_millis),
+            fingerprint: reader.parsed("fingerprint", Fingerprint::parse)?,
+        },
+        created: reader.time("created")?,
+        warned: warned.and_then(|days| u16::try_from(days).ok()),
+    })
+}
