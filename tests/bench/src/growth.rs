@@ -143,6 +143,7 @@ async fn store_events(world: &World, count: u32) -> Result<(), Failed> {
             data,
             timestamp: None,
             version: None,
+            push: None,
             origin: domain::event::Origin::Producer,
         };
         let checked = draft
