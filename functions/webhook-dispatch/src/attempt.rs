@@ -167,7 +167,9 @@ async fn make(
         ))
     };
     // The same rules as on saving, on every attempt: yesterday's good address may be bad today.
-    let Ok(url) = WebhookUrl::parse(&endpoint.url, deps.policy) else {
+    let url = WebhookUrl::parse(&endpoint.url, deps.policy);
+    let url = url.and_then(|url| deps.own_names.check(&url).map(|()| url));
+    let Ok(url) = url else {
         return unsent(
             "url_not_allowed",
             "the endpoint's URL is not allowed any more; nothing was sent",

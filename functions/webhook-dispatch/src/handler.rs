@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::address::AddressPolicy;
 use domain::time::Timestamp;
+use domain::webhook_url::OwnNames;
 use outbound::{Client, Limits};
 use queue::message::DeliveryMessage;
 use queue::{Outgoing, Queue, each_record, respond};
@@ -26,6 +27,7 @@ pub struct Deps {
     pub(crate) vault: Vault,
     pub(crate) client: Client,
     pub(crate) policy: AddressPolicy,
+    pub(crate) own_names: OwnNames,
     pub(crate) endpoints: Endpoints,
 }
 
@@ -50,6 +52,7 @@ impl Deps {
             ),
             client: Client::new(policy, Limits::default()),
             policy,
+            own_names: OwnNames::new(settings.own_names),
             endpoints: Endpoints::default(),
             platform: platform.clone(),
         })

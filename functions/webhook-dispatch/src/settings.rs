@@ -11,6 +11,8 @@ pub struct Settings {
     pub events_queue: String,
     /// What the names of our Secrets Manager secrets start with.
     pub secret_prefix: String,
+    /// The names of our own API, which nothing is sent to.
+    pub own_names: Vec<String>,
     /// Receivers on loopback over plain http are allowed. The template never sets it.
     pub local_receivers: bool,
 }
@@ -25,6 +27,7 @@ impl Settings {
             retry_queue: read.required("RETRY_QUEUE_URL"),
             events_queue: read.required("EVENTS_QUEUE_URL"),
             secret_prefix: read.required("SECRET_PREFIX"),
+            own_names: read.required_list("OWN_NAMES"),
             local_receivers: read.switch("LOCAL_RECEIVERS"),
         };
         read.finish(settings)

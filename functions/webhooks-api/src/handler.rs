@@ -3,6 +3,7 @@ use std::convert::Infallible;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::address::AddressPolicy;
 use domain::api_key::Permission;
+use domain::webhook_url::OwnNames;
 use http_api::{Route, answer};
 use queue::Queue;
 use runtime::{Platform, SettingsError};
@@ -22,6 +23,7 @@ pub struct Deps {
     pub(crate) vault: Vault,
     pub(crate) events: Queue,
     pub(crate) policy: AddressPolicy,
+    pub(crate) own_names: OwnNames,
     /// The addresses webhooks come from, if they are fixed.
     pub(crate) egress: Vec<String>,
 }
@@ -40,6 +42,7 @@ impl Deps {
             ),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
             egress: settings.egress,
+            own_names: OwnNames::new(settings.own_names),
             policy: if settings.local_receivers {
                 AddressPolicy::LoopbackAllowed
             } else {

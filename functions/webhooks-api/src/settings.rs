@@ -11,6 +11,8 @@ pub struct Settings {
     pub events_queue: String,
     /// The fixed addresses webhooks come from; empty when there are none.
     pub egress: Vec<String>,
+    /// The names of our own API, which no endpoint may have.
+    pub own_names: Vec<String>,
     /// Receivers on loopback over plain http are allowed. The template never sets it.
     pub local_receivers: bool,
 }
@@ -25,6 +27,7 @@ impl Settings {
             secret_prefix: read.required("SECRET_PREFIX"),
             events_queue: read.required("EVENTS_QUEUE_URL"),
             egress: read.list("EGRESS_ADDRESSES"),
+            own_names: read.required_list("OWN_NAMES"),
             local_receivers: read.switch("LOCAL_RECEIVERS"),
         };
         read.finish(settings)

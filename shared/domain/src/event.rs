@@ -190,7 +190,9 @@ mod tests {
             .into_iter()
             .map(|e| e.field)
             .collect();
-        assert_eq!(fields, ["id", "event", "data", "timestamp", "version"]);
+        let rest = ["push.targetIds[0]", "push.loud"];
+        let expected = ["id", "event", "data", "timestamp", "version"];
+        assert_eq!(fields, [&expected[..], &rest].concat());
     }
 
     #[test]

@@ -51,6 +51,9 @@ pub enum WebhookUrlError {
     /// The host is an IP address the policy refuses.
     #[error(transparent)]
     Address(#[from] AddressRefusal),
+    /// The host is a name of Fanfare's own API.
+    #[error("this is an address of Fanfare itself; webhooks to it would go round")]
+    OwnName,
     /// A single label, or a name below `.local`, `.internal` or `.localhost`.
     #[error("host name must be a public domain name, such as hooks.example.com")]
     LocalName,
@@ -69,6 +72,7 @@ impl WebhookUrlError {
             Self::PortZero => "port_zero",
             Self::SecretInQuery { .. } => "secret_in_query",
             Self::Address(_) => "address_not_allowed",
+            Self::OwnName => "own_name",
             Self::LocalName => "local_name",
         }
     }
@@ -147,6 +151,31 @@ impl fmt::Debug for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WebhookUrl({self})")
     }
+}
+
+/// The host names of Fanfare's own API. An endpoint there would have Fanfare report to itself.
+#[derive(Debug, Clone, Default)]
+pub struct OwnNames(Vec<String>);
+
+impl OwnNames {
+    /// Names as an operator writes them: letters of any case, with or without a final dot.
+    pub fn new(names: impl IntoIterator<Item = String>) -> Self {
+        Self(names.into_iter().map(|name| plain(&name)).collect())
+    }
+
+    /// # Errors
+    /// When `url` leads to one of them.
+    pub fn check(&self, url: &WebhookUrl) -> Result<(), WebhookUrlError> {
+        if self.0.contains(&plain(url.host())) {
+            return Err(WebhookUrlError::OwnName);
+        }
+        Ok(())
+    }
+}
+
+/// DNS knows no case, and a final dot only makes a name absolute.
+fn plain(name: &str) -> String {
+    name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase()
 }
 
 fn check_length(text: &str) -> Result<(), WebhookUrlError> {

@@ -86,6 +86,12 @@ impl Reader<'_> {
             .ok()
     }
 
+    /// At least one value, separated by commas.
+    pub fn required_list(&mut self, name: &str) -> Vec<String> {
+        self.required(name);
+        self.list(name)
+    }
+
     /// Values separated by commas; none when unset.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {

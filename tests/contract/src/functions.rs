@@ -130,7 +130,7 @@ fn seconds(path: &str, name: &str) -> u64 {
 
 /// Names of the variables read by a `settings.rs`, but not its switches.
 fn variables_read(settings: &str) -> BTreeSet<&str> {
-    let calls = [".required(", ".list("];
+    let calls = [".required(", ".required_list(", ".list("];
     let names = calls.iter().flat_map(|call| arguments_of(settings, call));
     names.collect()
 }

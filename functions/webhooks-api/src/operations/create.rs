@@ -150,7 +150,7 @@ fn draft(
     let endpoint = Endpoint {
         id: EndpointId::generate(now, deps.platform.random.bytes()),
         network: network.clone(),
-        url: fields.url(&request.url, deps.policy),
+        url: fields.url(&request.url, deps.policy, &deps.own_names),
         description: description.and_then(|text| fields.description(text)),
         event_types: fields.event_types(&request.event_types),
         filter: fields.filter(request.filter.as_ref()),

@@ -9,7 +9,7 @@ use domain::field::FieldError;
 use domain::filter::Filter;
 use domain::retry::Schedule;
 use domain::signing::{Scheme, Secret};
-use domain::webhook_url::WebhookUrl;
+use domain::webhook_url::{OwnNames, WebhookUrl};
 use http_api::Problem;
 use serde_json::Value;
 
@@ -19,8 +19,9 @@ pub(crate) struct Fields(Vec<FieldError>);
 
 impl Fields {
     /// The URL as it is stored: normalised by the WHATWG rules.
-    pub(crate) fn url(&mut self, text: &str, policy: AddressPolicy) -> String {
-        match WebhookUrl::parse(text, policy) {
+    pub(crate) fn url(&mut self, text: &str, policy: AddressPolicy, own: &OwnNames) -> String {
+        let url = WebhookUrl::parse(text, policy);
+        match url.and_then(|url| own.check(&url).map(|()| url)) {
             Ok(url) => url.as_str().to_owned(),
             Err(error) => {
                 self.0

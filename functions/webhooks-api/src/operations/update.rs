@@ -87,9 +87,9 @@ fn changed(
         Some(chosen) => (chosen.headers, Some(chosen.sensitive)),
     };
     let after = Endpoint {
-        url: request
-            .url
-            .map_or(before.url, |url| fields.url(&url, deps.policy)),
+        url: request.url.map_or(before.url, |url| {
+            fields.url(&url, deps.policy, &deps.own_names)
+        }),
         description: request
             .description
             .map_or(before.description, |text| fields.description(text)),

@@ -277,3 +277,28 @@ proptest! {
         let _ = WebhookUrl::parse(&format!("https://{text}"), LoopbackAllowed);
     }
 }
+
+#[test]
+fn names_of_our_own_are_known_however_they_are_written() {
+    let own = OwnNames::new([
+        "Api.Example.com".to_owned(),
+        "hooks.example.org.".to_owned(),
+    ]);
+    for (text, expected) in [
+        (
+            "https://api.example.com/v1/networks/a/events",
+            Err(WebhookUrlError::OwnName),
+        ),
+        (
+            "https://API.example.com.:8443/",
+            Err(WebhookUrlError::OwnName),
+        ),
+        ("https://%61pi.example.com/", Err(WebhookUrlError::OwnName)),
+        ("https://hooks.example.org/", Err(WebhookUrlError::OwnName)),
+        ("https://not-api.example.com/", Ok(())),
+        ("https://example.com/?x=api.example.com", Ok(())),
+    ] {
+        let url = WebhookUrl::parse(text, PublicOnly).unwrap();
+        assert_eq!(own.check(&url), expected, "{text}");
+    }
+}

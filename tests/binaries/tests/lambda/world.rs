@@ -128,6 +128,12 @@ impl World {
         if let Some(text) = value["Fn::Sub"].as_str() {
             return text.replace("${AWS::StackName}", "test");
         }
+        if let Some([separator, Value::Array(parts)]) =
+            value["Fn::Join"].as_array().map(Vec::as_slice)
+        {
+            let parts: Vec<_> = parts.iter().map(|part| self.resolve(part)).collect();
+            return parts.join(separator.as_str().unwrap());
+        }
         if let Some(otherwise) = value["Fn::If"].get(2) {
             return self.resolve(otherwise);
         }
