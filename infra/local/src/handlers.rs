@@ -90,11 +90,12 @@ macro_rules! build {
 }
 
 /// Every function crate of the workspace.
-const PACKAGES: [(&str, Build); 8] = [
+const PACKAGES: [(&str, Build); 9] = [
     ("authorizer", build!(Authorizer, authorizer)),
     ("webhooks-api", build!(Http, webhooks_api)),
     ("events-api", build!(Http, events_api)),
     ("devices-api", build!(Http, devices_api)),
+    ("push-settings-api", build!(Http, push_settings_api)),
     ("event-fanout", build!(Batch, event_fanout)),
     ("webhook-dispatch", build!(Batch, webhook_dispatch)),
     ("retry-sweep", build!(Schedule, retry_sweep)),

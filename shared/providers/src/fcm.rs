@@ -7,5 +7,5 @@ mod message;
 mod oauth;
 
 pub(crate) use client::Fcm;
-pub use message::{MAX_MESSAGE, message};
+pub use message::{MAX_MESSAGE, message, payload_bytes, request_body};
 pub(crate) use oauth::form_headers;

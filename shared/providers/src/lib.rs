@@ -11,8 +11,10 @@ mod jwt;
 mod order;
 mod table;
 mod trim;
+mod written;
 
 pub use answer::{Answer, Class};
 pub use client::{Client, Mode, Unusable};
 pub use hosts::{Hosts, InvalidHosts};
 pub use order::{MessageId, Order, Unbuildable};
+pub use written::{Written, written};

@@ -37,6 +37,9 @@ events! {
     Info KeyRefused { reason: &'static str, key_id: Option<String>, keys_refused: u32 }
         metrics { keys_refused: Count };
 
+    /// A network's push settings have a new version; `enabled` is the master toggle.
+    Info PushSettingsChanged { network: String, version: u64, enabled: bool, repeats: Option<u64> };
+
     /// A batch of events was fanned out.
     Info BatchFannedOut { events: u32, duplicates: u32, deliveries: u32, duration_ms: u64 }
         metrics { events: Count, duplicates: Count, deliveries: Count };

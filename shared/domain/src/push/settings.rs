@@ -1,5 +1,7 @@
 //! What a network's administrators decide about its pushes.
 
+mod terse;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ impl Baidu {
             ("apikey", self.api_key.clone()),
             ("channel_id", order.token.expose().to_owned()),
             ("device_type", ANDROID.to_owned()),
-            ("msg", message(order.push)?),
+            ("msg", message(order.push)?.0),
             ("msg_type", kind.to_owned()),
             // Good for ten minutes, so each try has its own.
             ("timestamp", now.seconds().to_string()),

@@ -9,14 +9,17 @@ use crate::trim::fit;
 /// Most bytes of `msg`.
 pub const MAX_MESSAGE: usize = 4096;
 
-/// The JSON text of `msg`, cut to size.
+/// The JSON text of `msg`, cut to size, and whether it was.
 ///
 /// # Errors
 /// When it is too large even without a body.
-pub fn message(push: &Push) -> Result<String, Unbuildable> {
+pub fn message(push: &Push) -> Result<(String, bool), Unbuildable> {
     let body = push.body.as_ref().map_or("", |body| body.text.as_str());
     let short = fit(body, MAX_MESSAGE, |body| build(push, body).len())?;
-    Ok(build(push, short.as_deref().unwrap_or(body)))
+    Ok((
+        build(push, short.as_deref().unwrap_or(body)),
+        short.is_some(),
+    ))
 }
 
 fn build(push: &Push, body: &str) -> String {
@@ -49,9 +52,10 @@ mod tests {
             ..Push::default()
         };
         let expected = r#"{"custom_content":{"k":"v"},"description":"b","title":"t"}"#;
-        assert_eq!(message(&push).unwrap(), expected);
+        assert_eq!(message(&push).unwrap(), (expected.to_owned(), false));
         push.body = Some(Text::plain("é".repeat(5000)));
-        assert!((MAX_MESSAGE - 2..=MAX_MESSAGE).contains(&message(&push).unwrap().len()));
+        let (text, trimmed) = message(&push).unwrap();
+        assert!(trimmed && (MAX_MESSAGE - 2..=MAX_MESSAGE).contains(&text.len()));
         push.silent = true;
         push.data = [("k".to_owned(), "v".repeat(5000))].into();
         assert_eq!(message(&push).unwrap_err().rule(), "payload_too_large");

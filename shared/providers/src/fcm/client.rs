@@ -9,12 +9,11 @@ use domain::webhook_url::WebhookUrl;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use outbound::{Client, Request};
-use serde_json::json;
 
 use crate::answer::Answer;
 use crate::client::{Mode, Unusable, guarded, url};
 use crate::fcm::error::judge;
-use crate::fcm::message::message;
+use crate::fcm::message::{message, request_body};
 use crate::fcm::oauth::AccessToken;
 use crate::hosts::Hosts;
 use crate::order::{Order, Unbuildable};
@@ -46,11 +45,7 @@ impl Fcm {
         deadline: Duration,
     ) -> Result<Answer, Unbuildable> {
         let (message, _) = message(order, now)?;
-        let body = match mode {
-            Mode::Send => json!({ "message": message }),
-            Mode::DryRun => json!({ "validate_only": true, "message": message }),
-        };
-        let body = Bytes::from(body.to_string());
+        let body = Bytes::from(request_body(&message, mode));
         let answer = tokio::time::timeout(deadline, self.exchange(&body, now, deadline)).await;
         Ok(answer.unwrap_or_else(|_| lost("NoAnswer", "Firebase did not answer in time")))
     }

@@ -5,6 +5,7 @@ use domain::push::message::{Localised, Priority, Push, Text};
 use domain::time::Timestamp;
 use serde_json::{Map, Value, json};
 
+use crate::client::Mode;
 use crate::order::{Order, Unbuildable};
 use crate::trim::fit;
 
@@ -33,8 +34,19 @@ fn reserved(key: &str) -> bool {
     matches!(key, "from" | "message_type") || key.starts_with("google.") || key.starts_with("gcm.")
 }
 
+/// The body of the request that sends `message`, or only has it checked.
+#[must_use]
+pub fn request_body(message: &Value, mode: Mode) -> String {
+    let body = match mode {
+        Mode::Send => json!({ "message": message }),
+        Mode::DryRun => json!({ "validate_only": true, "message": message }),
+    };
+    body.to_string()
+}
+
 /// What counts against the limit: everything but the token, which only addresses.
-fn payload_bytes(message: &Value) -> usize {
+#[must_use]
+pub fn payload_bytes(message: &Value) -> usize {
     let fields = message.as_object().into_iter().flatten();
     let payload: Map<_, _> = fields
         .filter(|(name, _)| *name != "token")

@@ -154,6 +154,7 @@ fn binary(function: &str) -> PathBuf {
         "WebhooksApi" => env!("CARGO_BIN_EXE_lambda-webhooks-api"),
         "EventsApi" => env!("CARGO_BIN_EXE_lambda-events-api"),
         "DevicesApi" => env!("CARGO_BIN_EXE_lambda-devices-api"),
+        "PushSettingsApi" => env!("CARGO_BIN_EXE_lambda-push-settings-api"),
         "EventFanout" => env!("CARGO_BIN_EXE_lambda-event-fanout"),
         "WebhookDispatch" => env!("CARGO_BIN_EXE_lambda-webhook-dispatch"),
         "RetrySweep" => env!("CARGO_BIN_EXE_lambda-retry-sweep"),

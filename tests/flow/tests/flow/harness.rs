@@ -1,5 +1,7 @@
 //! A caller of the API.
 
+use domain::api_key::{Access, Grant, Key, Role};
+use domain::id::NetworkId;
 use local::{AwsListen, Options, System};
 use serde_json::{Value, json};
 
@@ -52,6 +54,23 @@ impl Fanfare {
 
     pub(crate) fn admin(&self) -> String {
         self.system.keys().super_admin().to_owned()
+    }
+
+    /// A new key of this role.
+    pub(crate) async fn key(&self, role: Role) -> String {
+        let access = Access::Role(role);
+        let id = [u8::try_from(role.word().len()).unwrap(); 10];
+        let key = Key::generate(&access, id, [5; 32]);
+        let grant = Grant {
+            network: NetworkId::parse("demo").unwrap(),
+            access,
+            hash: key.hash(),
+            expires: None,
+        };
+        let table = &self.system.template().tables[0].name;
+        let store = store::Store::new(self.system.aws().dynamodb(), table);
+        store.put_api_key(&key, &grant).await.unwrap();
+        key.expose().to_owned()
     }
 
     pub(crate) fn producer(&self) -> String {

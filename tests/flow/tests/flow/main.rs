@@ -11,6 +11,7 @@ mod harness;
 mod deliver;
 mod devices;
 mod endpoints;
+mod push_settings;
 mod refuse;
 mod retry;
 mod sending;
