@@ -30,6 +30,10 @@ impl Service {
 pub struct CallCounts {
     /// Service name, then operation name, then calls.
     pub operations: BTreeMap<String, BTreeMap<String, u64>>,
+    /// Parts of DynamoDB transactions by the operation that AWS authorizes each as, such as
+    /// `PutItem`.
+    #[serde(default)]
+    pub transacted: BTreeMap<String, u64>,
     pub dynamodb_write_units: f64,
     pub dynamodb_read_units: f64,
 }
@@ -64,6 +68,7 @@ pub(crate) struct Units {
 #[derive(Debug, Default)]
 struct Tally {
     operations: BTreeMap<(Service, &'static str), u64>,
+    transacted: BTreeMap<&'static str, u64>,
     units: Units,
 }
 
@@ -79,6 +84,10 @@ impl Counters {
             .or_insert(0) += calls;
     }
 
+    pub(crate) fn add_transacted(&self, operation: &'static str) {
+        *self.tally().transacted.entry(operation).or_insert(0) += 1;
+    }
+
     pub(crate) fn add_units(&self, units: Units) {
         let mut tally = self.tally();
         tally.units.read += units.read;
@@ -92,6 +101,9 @@ impl Counters {
             dynamodb_read_units: tally.units.read,
             ..CallCounts::default()
         };
+        for (operation, parts) in &tally.transacted {
+            counts.transacted.insert((*operation).to_owned(), *parts);
+        }
         for ((service, operation), calls) in &tally.operations {
             counts
                 .operations

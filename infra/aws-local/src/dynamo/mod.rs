@@ -12,7 +12,7 @@ use std::sync::Arc;
 use dynoxide::{Database, DynoxideError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::ClockFn;
 use crate::counts::{Counters, Units};
@@ -78,7 +78,10 @@ impl DynamoDb {
             "BatchGetItem" => self.metered(body, Database::batch_get_item).await,
             "BatchWriteItem" => self.metered(body, Database::batch_write_item).await,
             "TransactGetItems" => self.metered(body, Database::transact_get_items).await,
-            "TransactWriteItems" => self.metered(body, Database::transact_write_items).await,
+            "TransactWriteItems" => {
+                self.count_parts(body);
+                self.metered(body, Database::transact_write_items).await
+            }
             "CreateTable" => self.plain(body, Database::create_table).await,
             "DeleteTable" => self.plain(body, Database::delete_table).await,
             "DescribeTable" => self.plain(body, Database::describe_table).await,
@@ -99,6 +102,24 @@ impl DynamoDb {
         match answer {
             Ok(body) => reply::success(body),
             Err(error) => reply::failure(operation, error),
+        }
+    }
+
+    /// AWS asks for a permission for each part of a transaction, so each is counted.
+    fn count_parts(&self, body: &[u8]) {
+        let request: Value = serde_json::from_slice(body).unwrap_or_default();
+        let items = request["TransactItems"].as_array().into_iter().flatten();
+        for part in items.filter_map(|item| item.as_object()?.keys().next()) {
+            let operations = [
+                ("Put", "PutItem"),
+                ("Update", "UpdateItem"),
+                ("Delete", "DeleteItem"),
+                ("ConditionCheck", "ConditionCheckItem"),
+            ];
+            let found = operations.iter().find(|(name, _)| name == part);
+            if let Some((_, operation)) = found {
+                self.counters.add_transacted(operation);
+            }
         }
     }
 

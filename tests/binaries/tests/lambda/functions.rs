@@ -40,6 +40,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
 
     quarantine_an_event(&world, &caller).await;
     register_a_device(&world, &caller).await;
+    change_push_settings(&world, &caller).await;
     delete_webhooks(&world, &caller).await;
     world.all_permissions_were_used();
 }
@@ -234,7 +235,7 @@ async fn delete_webhooks(world: &World, caller: &Value) {
     }
 }
 
-/// A device comes, is seen, and goes.
+/// A device comes, is seen, and goes; a channel falls silent.
 async fn register_a_device(world: &World, caller: &Value) {
     let api = world.start("DevicesApi").await;
     let device =
@@ -249,6 +250,40 @@ async fn register_a_device(world: &World, caller: &Value) {
     assert_eq!(body(&seen)["items"].as_array().unwrap().len(), 1, "{seen}");
     let gone = call(world, &api, caller, "DELETE", "devices/d1", &Value::Null).await;
     assert_eq!(gone["statusCode"], 204, "{gone}\n{}", api.log());
+    let silent = json!({ "mode": "silent" });
+    let silenced = call(
+        world,
+        &api,
+        caller,
+        "PUT",
+        "channels/c1/push-settings",
+        &silent,
+    )
+    .await;
+    assert_eq!(silenced["statusCode"], 200, "{silenced}\n{}", api.log());
+}
+
+/// The settings change until the oldest of their versions is dropped.
+async fn change_push_settings(world: &World, caller: &Value) {
+    let api = world.start("PushSettingsApi").await;
+    for pushes in 1..=102 {
+        let settings = json!({ "throttle": { "pushes": pushes, "perSeconds": 1 } });
+        let changed = call(world, &api, caller, "PUT", "push-settings", &settings).await;
+        assert_eq!(changed["statusCode"], 200, "{changed}\n{}", api.log());
+    }
+    let listed = call(
+        world,
+        &api,
+        caller,
+        "GET",
+        "push-settings/versions",
+        &Value::Null,
+    )
+    .await;
+    let listed = body(&listed);
+    let versions = listed["items"].as_array().unwrap();
+    assert_eq!(versions.len(), 100, "{listed}");
+    assert_eq!(versions.last().unwrap()["version"], 3);
 }
 
 /// One call through API Gateway to a path below the network.
