@@ -184,7 +184,7 @@ fn read(parts: &[Part], secret: &Secret<'_>, rounds: &mut Rounds) -> Result<Cont
         match part {
             Part::Plain(bytes) => bags.read(&ber::definite(bytes)?, MAX_NESTING)?,
             Part::Encrypted { cipher, data } => {
-                old_cipher = old_cipher.or(cipher.old());
+                old_cipher = old_cipher.or_else(|| cipher.old());
                 let plain = cipher.decrypt(secret, data, rounds)?;
                 bags.read(&plain, MAX_NESTING)?;
             }
