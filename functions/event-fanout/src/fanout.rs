@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use domain::delivery::Cause;
+use domain::endpoint::Endpoint;
 use domain::event::Event;
-use domain::id::{DeliveryId, NetworkId};
-use domain::matching::{Destination, plan};
+use domain::id::{EndpointId, NetworkId};
+use domain::matching::{Destination, Verdict, plan};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::message::{DeliveryMessage, EventBody, Malformed, owner, read_event};
@@ -62,23 +64,41 @@ pub(crate) async fn fan_out(
             return Ok(Fanned::Duplicate);
         }
     };
-    let version = |destination: &Destination| {
-        let known = endpoints
-            .iter()
-            .find(|endpoint| endpoint.id == destination.endpoint);
-        known.map_or(0, |endpoint| endpoint.version)
+    let body = EventBody::riding(&event).filter(|_| rides(&event, destinations.len()));
+    let owing = Owing {
+        deps,
+        event: &event,
+        continued,
+        body,
     };
-    let owed: Vec<_> = destinations
+    let owes: Vec<_> = destinations
         .iter()
-        .filter_map(|destination| Some((destination.delivery(&event)?, version(destination))))
+        .map(|destination| owing.owe(destination, &endpoints, now))
         .collect();
-    let body = EventBody::riding(&event).filter(|_| rides(&event, owed.len()));
-    let owes: Vec<_> = owed
-        .into_iter()
-        .map(|(delivery, version)| owe(deps, &event, delivery, version, continued, body.clone()))
-        .collect();
-    let outgoing = stream::iter(owes).buffered(IN_FLIGHT).try_collect();
-    Ok(Fanned::Owes(outgoing.await?))
+    let owed: Vec<_> = stream::iter(owes).buffered(IN_FLIGHT).try_collect().await?;
+    let (sent, parked): (Vec<_>, Vec<_>) = owed.into_iter().partition(|owed| !owed.parked);
+    let mut outgoing: Vec<_> = sent.into_iter().map(|owed| owed.message).collect();
+    if !parked.is_empty() {
+        outgoing.extend(enabled_meanwhile(deps, &event.network, parked).await?);
+    }
+    Ok(Fanned::Owes(outgoing))
+}
+
+/// The messages of parked deliveries whose endpoint was enabled between the read and the record.
+/// Whoever enables one from now on finds its parked deliveries.
+async fn enabled_meanwhile(
+    deps: &Deps,
+    network: &NetworkId,
+    parked: Vec<Owed>,
+) -> Result<impl Iterator<Item = Outgoing>, store::Error> {
+    // Later than anything read so far, also within the same millisecond.
+    let now = deps.platform.clock.now().after(Duration::from_millis(1));
+    let fresh = deps.endpoints.at(&deps.store, network, now, now).await?;
+    let enabled = move |owed: &Owed| {
+        let mut endpoints = fresh.iter();
+        endpoints.any(|endpoint| endpoint.id == owed.endpoint && endpoint.is_enabled())
+    };
+    Ok(parked.into_iter().filter(enabled).map(|owed| owed.message))
 }
 
 /// Writes at the same time per event. A batch is ten events, a connection each is 320, and Lambda
@@ -94,31 +114,63 @@ fn rides(event: &Event, deliveries: usize) -> bool {
     event.data.get().len().saturating_mul(deliveries) <= MAX_RIDING
 }
 
-async fn owe(
-    deps: &Deps,
-    event: &Event,
-    delivery: DeliveryId,
-    endpoint_version: u64,
+/// A delivery that was written down, and the message that brings it about.
+struct Owed {
+    endpoint: EndpointId,
+    /// Nothing is sent until its endpoint is enabled.
+    parked: bool,
+    message: Outgoing,
+}
+
+/// What the deliveries of one event share.
+struct Owing<'a> {
+    deps: &'a Deps,
+    event: &'a Event,
+    /// An earlier receive of the same message may have sent some of them.
     continued: bool,
     body: Option<EventBody>,
-) -> Result<Outgoing, store::Error> {
-    let fresh = deps.store.owe(event, delivery).await?;
-    let message = DeliveryMessage {
-        network: event.network.clone(),
-        delivery,
-        event: event.id.clone(),
-        attempt: 1,
-        endpoint_version,
-        // A continued plan may have sent this delivery before.
-        repeated: continued || !fresh,
-        reserved: false,
-        body,
-    };
-    Ok(Outgoing {
-        body: message.write(),
-        group: delivery.endpoint().to_string(),
-        delay: Duration::ZERO,
-    })
+}
+
+impl Owing<'_> {
+    async fn owe(
+        &self,
+        destination: &Destination,
+        endpoints: &[Endpoint],
+        now: Timestamp,
+    ) -> Result<Owed, store::Error> {
+        let endpoint = destination.endpoint;
+        let known = endpoints.iter().find(|known| known.id == endpoint);
+        // One enabled since the plan was made gets its delivery at once.
+        let disabled = known.and_then(|known| known.disabled.as_ref());
+        let cause = disabled
+            .filter(|_| destination.verdict == Verdict::Disabled)
+            .map(|disabled| Cause {
+                reason: disabled.reason.clone(),
+                at: now,
+            });
+        let (event, delivery) = (self.event, destination.delivery(self.event));
+        let fresh = self.deps.store.owe(event, delivery, cause.as_ref()).await?;
+        let message = DeliveryMessage {
+            network: event.network.clone(),
+            delivery,
+            event: event.id.clone(),
+            attempt: 1,
+            endpoint_version: known.map_or(0, |known| known.version),
+            // Someone else may have sent or resumed it before.
+            repeated: self.continued || !fresh || cause.is_some(),
+            reserved: false,
+            body: self.body.clone(),
+        };
+        Ok(Owed {
+            endpoint,
+            parked: cause.is_some(),
+            message: Outgoing {
+                body: message.write(),
+                group: endpoint.to_string(),
+                delay: Duration::ZERO,
+            },
+        })
+    }
 }
 
 async fn quarantine(deps: &Deps, record: &Record, why: &Malformed) -> Result<(), store::Error> {

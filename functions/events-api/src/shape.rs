@@ -1,6 +1,7 @@
 //! The JSON of this API.
 
 use domain::attempt::{Attempt, Outcome};
+use domain::delivery::State;
 use domain::event::{Draft, Origin};
 use http_api::ProblemBody;
 use serde::{Deserialize, Serialize};
@@ -192,7 +193,7 @@ pub(crate) struct EventDetail {
     pub(crate) destinations: Vec<Destination>,
 }
 
-/// What one endpoint got of the event, or why it got nothing.
+/// What one endpoint got of the event, or why it got nothing yet.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Destination {
@@ -200,8 +201,7 @@ pub(crate) struct Destination {
     pub(crate) status: DestinationStatus,
     /// In words.
     pub(crate) explanation: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) delivery_id: Option<String>,
+    pub(crate) delivery_id: String,
     pub(crate) attempts: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
@@ -213,10 +213,26 @@ pub(crate) struct Destination {
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) enum DestinationStatus {
+    /// Owed: waiting for its first or next attempt.
     Pending,
+    /// Kept: its endpoint is disabled.
+    Parked,
     Delivered,
     Dead,
-    Skipped,
+    Discarded,
+}
+
+impl DestinationStatus {
+    /// One not recorded yet is owed all the same.
+    pub(crate) fn of(state: Option<State>) -> Self {
+        match state {
+            None | Some(State::Pending { .. }) => Self::Pending,
+            Some(State::Parked) => Self::Parked,
+            Some(State::Delivered) => Self::Delivered,
+            Some(State::Dead) => Self::Dead,
+            Some(State::Discarded) => Self::Discarded,
+        }
+    }
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -3,10 +3,13 @@
 use domain::attempt::Attempt;
 use domain::delivery::State;
 use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
+use queue::replay::ReplayMessage;
 use queue::{MAX_DELAY, Outgoing, Record};
 use store::{Finished, Quarantined};
 use telemetry::chain::chain;
-use telemetry::event::{DeliveryDied, DeliveryRescued, EventResent, MessageQuarantined};
+use telemetry::event::{
+    DeliveryDied, DeliveryRescued, EventResent, MessageQuarantined, ReplayFailed,
+};
 
 use crate::Deps;
 
@@ -21,6 +24,10 @@ const MAX_RESENT: u32 = 100;
 pub(crate) async fn set_right(deps: &Deps, record: &Record) -> Result<(), String> {
     if let Ok(message) = DeliveryMessage::read(&record.body) {
         return rescue(deps, &message).await.map_err(|error| chain(&error));
+    }
+    if let Ok(message) = ReplayMessage::read(&record.body) {
+        let stopped = stop(deps, &message).await;
+        return stopped.map_err(|error| chain(&error));
     }
     match read_event(&record.body, record.sent, &record.message_id) {
         Ok(reported) if reported.resent < MAX_RESENT => resend(deps, &reported).await,
@@ -76,6 +83,24 @@ async fn give_up(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Er
         reason: attempt.reason,
     };
     deps.platform.telemetry.emit(&event, now.millis());
+    Ok(())
+}
+
+/// A job that fails at the same page again and again is ended, visibly; another can be made.
+async fn stop(deps: &Deps, message: &ReplayMessage) -> Result<(), store::Error> {
+    const REASON: &str =
+        "Fanfare failed again and again at one page; the operator's log has the reasons";
+    let now = deps.platform.clock.now();
+    let named = (&message.network, message.endpoint, message.replay);
+    if deps.store.stop_replay(named, Some(REASON), now).await? {
+        let event = ReplayFailed {
+            network: message.network.to_string(),
+            replay_id: message.replay.to_string(),
+            reason: REASON.to_owned(),
+            replays_failed: 1,
+        };
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
     Ok(())
 }
 

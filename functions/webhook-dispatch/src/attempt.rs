@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::delivery::{Carrier, RESCUE_AFTER, State, arrange, settle};
-use domain::endpoint::Timeout;
+use domain::delivery::{Carrier, Cause, RESCUE_AFTER, State, arrange, settle};
+use domain::endpoint::{Disabled, Timeout};
 use domain::event::Event;
 use domain::operational::{self, News};
 use domain::time::Timestamp;
@@ -41,9 +41,6 @@ pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 /// send a second message for it.
 const UNWRITTEN_WAIT: Duration = Duration::from_secs(300);
 
-/// How long a delivery to a disabled endpoint is left before it is looked at again.
-const DISABLED_CHECK: Duration = Duration::from_secs(900);
-
 /// What a record of the webhook queue came to.
 #[derive(Debug)]
 pub(crate) enum Attempted {
@@ -52,7 +49,9 @@ pub(crate) enum Attempted {
     Retry(Box<DeliveryMessage>, Timestamp),
     /// The same attempt is to be made at the given time; only its message knows of it.
     Postponed(Box<DeliveryMessage>, Timestamp),
-    /// The next attempt is far away, or the endpoint is disabled: the sweep sends its message.
+    /// The next attempt is far away: the sweep sends its message.
+    LeftToSweep,
+    /// The endpoint is disabled: no attempt until it is resumed.
     Parked,
     Dead,
     /// Given up before the last attempt, because none can help.
@@ -91,10 +90,10 @@ pub(crate) async fn run(
             "the endpoint was deleted before this attempt; nothing was sent",
             true,
         );
-        return record_result(deps, message, None, made).await;
+        return record_result(deps, message, 0, None, made).await;
     };
-    if !known.endpoint.is_enabled() {
-        return park(deps, &message).await;
+    if let Some(why) = &known.endpoint.disabled {
+        return park(deps, message, why, now).await;
     }
     match admit(deps, &known, &message, now).await? {
         Admitted::Later(later) => postpone(deps, message, later, now).await,
@@ -120,17 +119,31 @@ async fn attempt(
     suspect: bool,
     began: Timestamp,
 ) -> Result<Attempted, String> {
+    let mut base = 0;
     if suspect {
-        match claim(deps, &message).await? {
-            Claim::Granted => {}
-            Claim::Settled => return Ok(Attempted::Stale),
+        match claim_or_resume(deps, &message).await? {
+            Claim::Granted { base: known } => base = known,
+            Claim::Settled | Claim::Parked => return Ok(Attempted::Stale),
             Claim::InProgress => {
                 return Err("another holder of this message is making the attempt".to_owned());
             }
         }
     }
     let made = make(deps, &message, &known, began).await?;
-    record_result(deps, message, Some(&known), made).await
+    record_result(deps, message, base, Some(&known), made).await
+}
+
+/// A delivery that was parked while its endpoint was disabled, which it is no more, goes on.
+async fn claim_or_resume(deps: &Deps, message: &DeliveryMessage) -> Result<Claim, String> {
+    let claimed = claim(deps, message).await?;
+    if claimed != Claim::Parked {
+        return Ok(claimed);
+    }
+    let now = deps.platform.clock.now();
+    let (network, id) = (&message.network, message.delivery);
+    let resumed = deps.store.unpark(network, id, message.attempt, now).await;
+    resumed.map_err(|error| chain(&error))?;
+    claim(deps, message).await
 }
 
 async fn claim(deps: &Deps, message: &DeliveryMessage) -> Result<Claim, String> {
@@ -221,16 +234,40 @@ async fn give_back(deps: &Deps, known: &Known, slot: Option<Slot>) {
     }
 }
 
-/// Leaves a delivery whose endpoint is disabled as it is: no try is used up, and once the endpoint
-/// is enabled it goes on where it was.
-async fn park(deps: &Deps, message: &DeliveryMessage) -> Result<Attempted, String> {
-    let next = deps.platform.clock.now().after(DISABLED_CHECK);
+/// Sets a delivery aside whose endpoint is disabled: no try is used up, and nothing is spent on it
+/// until it is resumed.
+async fn park(
+    deps: &Deps,
+    message: DeliveryMessage,
+    why: &Disabled,
+    now: Timestamp,
+) -> Result<Attempted, String> {
+    let cause = Cause {
+        reason: why.reason.clone(),
+        at: now,
+    };
     let (network, id) = (&message.network, message.delivery);
-    let parked = deps.store.park(network, id, message.attempt, next).await;
-    match parked.map_err(|error| chain(&error))? {
-        true => Ok(Attempted::Parked),
-        false => Ok(Attempted::Stale),
+    let parked = deps.store.park(network, id, message.attempt, &cause).await;
+    if !parked.map_err(|error| chain(&error))? {
+        return Ok(Attempted::Stale);
     }
+    // Whoever enables the endpoint from here on finds it parked. Whoever did so between the read
+    // and the record may have looked for parked ones too early: then it is resumed here.
+    let fresh = deps.store.endpoint(network, id.endpoint()).await;
+    let fresh = fresh.map_err(|error| chain(&error))?;
+    let Some(enabled) = fresh.filter(domain::endpoint::Endpoint::is_enabled) else {
+        return Ok(Attempted::Parked);
+    };
+    let resumed = deps.store.unpark(network, id, message.attempt, now).await;
+    if !resumed.map_err(|error| chain(&error))? {
+        return Ok(Attempted::Stale);
+    }
+    let again = DeliveryMessage {
+        endpoint_version: enabled.version,
+        repeated: true,
+        ..message
+    };
+    Ok(Attempted::Retry(Box::new(again), now))
 }
 
 /// Leaves the attempt for later, without using up a try.
@@ -263,10 +300,12 @@ async fn postpone(
     Ok(Attempted::Postponed(Box::new(message), later.at))
 }
 
-/// Records a finished attempt, then says what it means for its endpoint.
+/// Records a finished attempt of the round that began after `base` attempts, then says what it means
+/// for its endpoint.
 async fn record_result(
     deps: &Deps,
     message: DeliveryMessage,
+    base: u32,
     known: Option<&Known>,
     made: Made,
 ) -> Result<Attempted, String> {
@@ -275,7 +314,7 @@ async fn record_result(
     let schedule = known.map(|known| known.endpoint.schedule());
     let state = settle(
         &made.verdict,
-        message.attempt,
+        message.attempt.saturating_sub(base),
         &schedule.unwrap_or_default(),
         now,
         jitter,
@@ -284,7 +323,11 @@ async fn record_result(
         State::Pending {
             next_attempt: Some(next),
         } => Some((next, arrange(next, now))),
-        State::Pending { next_attempt: None } | State::Delivered | State::Dead => None,
+        State::Pending { next_attempt: None }
+        | State::Parked
+        | State::Delivered
+        | State::Dead
+        | State::Discarded => None,
     };
     let finished = Finished {
         attempt: &made.attempt,
@@ -321,10 +364,11 @@ async fn record_result(
             tell::failed(deps, &message, attempt, next, now);
             match carrier {
                 Carrier::Queue => Attempted::Retry(Box::new(next_message(message)), next),
-                Carrier::Sweep => Attempted::Parked,
+                Carrier::Sweep => Attempted::LeftToSweep,
             }
         }
-        (State::Pending { .. }, None) => Attempted::Parked,
+        // An attempt settles as none of these.
+        (State::Pending { .. } | State::Parked | State::Discarded, _) => Attempted::LeftToSweep,
     })
 }
 

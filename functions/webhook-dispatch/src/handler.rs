@@ -72,6 +72,7 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
         delivered: 0,
         retried: 0,
         dead: 0,
+        parked: 0,
         stale: 0,
         duration_ms: 0,
     };
@@ -91,7 +92,8 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
                 at,
                 carried_by: Some(message_id),
             }),
-            Ok(Attempted::Parked) => summary.retried += 1,
+            Ok(Attempted::LeftToSweep) => summary.retried += 1,
+            Ok(Attempted::Parked) => summary.parked += 1,
             Ok(Attempted::Dead) => summary.dead += 1,
             Ok(Attempted::Stale) => summary.stale += 1,
             Ok(Attempted::Abandoned | Attempted::Quarantined) => {}

@@ -12,7 +12,8 @@ use vault::Vault;
 
 use crate::Settings;
 use crate::operations::{
-    about, attempts, create, deliveries, endpoints, quarantine, secret, test_send, update,
+    about, attempts, create, deliveries, endpoints, quarantine, replay, replays, secret, switch,
+    test_send, update,
 };
 
 /// What the function needs from outside.
@@ -22,6 +23,8 @@ pub struct Deps {
     pub(crate) store: Store,
     pub(crate) vault: Vault,
     pub(crate) events: Queue,
+    pub(crate) retries: Queue,
+    pub(crate) replays: Queue,
     pub(crate) policy: AddressPolicy,
     pub(crate) own_names: OwnNames,
     /// The addresses webhooks come from, if they are fixed.
@@ -41,6 +44,8 @@ impl Deps {
                 platform.random.clone(),
             ),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            retries: Queue::new(platform.aws.sqs(), settings.retry_queue),
+            replays: Queue::new(platform.aws.sqs(), settings.replay_queue),
             egress: settings.egress,
             own_names: OwnNames::new(settings.own_names),
             policy: if settings.local_receivers {
@@ -75,13 +80,21 @@ routes! {
     Get "GET" "/v1/networks/{network}/webhooks/{id}" READ, "getEndpoint";
     Update "PATCH" "/v1/networks/{network}/webhooks/{id}" MANAGE, "updateEndpoint";
     Delete "DELETE" "/v1/networks/{network}/webhooks/{id}" MANAGE, "deleteEndpoint";
+    Enable "POST" "/v1/networks/{network}/webhooks/{id}/enable" MANAGE, "enableEndpoint";
+    Disable "POST" "/v1/networks/{network}/webhooks/{id}/disable" MANAGE, "disableEndpoint";
     RotateSecret "POST" "/v1/networks/{network}/webhooks/{id}/secret/rotations" MANAGE, "rotateSecret";
     RevokeSecrets "DELETE" "/v1/networks/{network}/webhooks/{id}/secret/previous" MANAGE, "revokePreviousSecrets";
     Jwks "GET" "/v1/jwks/{network}/{id}" OPEN, "getPublicKeys";
     Test "POST" "/v1/networks/{network}/webhooks/{id}/test" MANAGE, "testEndpoint";
     ListDeliveries "GET" "/v1/networks/{network}/webhooks/{id}/deliveries" READ, "listDeliveries";
+    CreateReplay "POST" "/v1/networks/{network}/webhooks/{id}/replays" MANAGE, "createReplay";
+    ListReplays "GET" "/v1/networks/{network}/webhooks/{id}/replays" READ, "listReplays";
+    GetReplay "GET" "/v1/networks/{network}/webhooks/{id}/replays/{replay}" READ, "getReplay";
+    CancelReplay "POST" "/v1/networks/{network}/webhooks/{id}/replays/{replay}/cancel" MANAGE, "cancelReplay";
     GetDelivery "GET" "/v1/networks/{network}/deliveries/{id}" READ, "getDelivery";
     GetAttempt "GET" "/v1/networks/{network}/deliveries/{id}/attempts/{number}" READ, "getAttempt";
+    Replay "POST" "/v1/networks/{network}/deliveries/{id}/replay" MANAGE, "replayDelivery";
+    Discard "POST" "/v1/networks/{network}/deliveries/{id}/discard" MANAGE, "discardDelivery";
     ListQuarantine "GET" "/v1/networks/{network}/quarantine" READ, "listQuarantine";
     Health "GET" "/v1/health" OPEN, "getHealth";
     OpenApi "GET" "/v1/openapi.json" OPEN, "getOpenApi";
@@ -103,13 +116,21 @@ pub async fn handle(
         Operation::Get => endpoints::get(deps, call).await,
         Operation::Update => update::update(deps, call).await,
         Operation::Delete => endpoints::delete(deps, call).await,
+        Operation::Enable => switch::enable(deps, call).await,
+        Operation::Disable => switch::disable(deps, call).await,
         Operation::RotateSecret => secret::rotate(deps, call).await,
         Operation::RevokeSecrets => secret::revoke(deps, call).await,
         Operation::Jwks => secret::jwks(deps, &call).await,
         Operation::Test => test_send::send(deps, call).await,
         Operation::ListDeliveries => deliveries::list(deps, call).await,
+        Operation::CreateReplay => replays::create(deps, call).await,
+        Operation::ListReplays => replays::list(deps, call).await,
+        Operation::GetReplay => replays::get(deps, call).await,
+        Operation::CancelReplay => replays::cancel(deps, call).await,
         Operation::GetDelivery => deliveries::get(deps, call).await,
         Operation::GetAttempt => attempts::get(deps, call).await,
+        Operation::Replay => replay::replay(deps, call).await,
+        Operation::Discard => replay::discard(deps, call).await,
         Operation::ListQuarantine => quarantine::list(deps, call).await,
         Operation::Health => Ok(about::health()),
         Operation::OpenApi => Ok(about::openapi()),

@@ -8,7 +8,10 @@ mod headers;
 mod news;
 mod page;
 pub(crate) mod quarantine;
+pub(crate) mod replay;
+pub(crate) mod replays;
 pub(crate) mod secret;
+pub(crate) mod switch;
 pub(crate) mod test_send;
 pub(crate) mod update;
 
@@ -26,6 +29,8 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         endpoints::get_doc,
         update::update_doc,
         endpoints::delete_doc,
+        switch::enable_doc,
+        switch::disable_doc,
         deliveries::list_doc,
         secret::rotate_doc,
         secret::revoke_doc,
@@ -33,6 +38,12 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         test_send::send_doc,
         deliveries::get_doc,
         attempts::get_doc,
+        replay::replay_doc,
+        replay::discard_doc,
+        replays::create_doc,
+        replays::list_doc,
+        replays::get_doc,
+        replays::cancel_doc,
         quarantine::list_doc,
         about::health_doc,
         about::openapi_doc,

@@ -9,6 +9,10 @@ pub struct Settings {
     pub secret_prefix: String,
     /// URL of the events queue, for news and tests.
     pub events_queue: String,
+    /// URL of the queue of everything but first tries, for replays.
+    pub retry_queue: String,
+    /// URL of the queue of replay jobs.
+    pub replay_queue: String,
     /// The fixed addresses webhooks come from; empty when there are none.
     pub egress: Vec<String>,
     /// The names of our own API, which no endpoint may have.
@@ -26,6 +30,8 @@ impl Settings {
             table: read.required("TABLE_NAME"),
             secret_prefix: read.required("SECRET_PREFIX"),
             events_queue: read.required("EVENTS_QUEUE_URL"),
+            retry_queue: read.required("RETRY_QUEUE_URL"),
+            replay_queue: read.required("REPLAY_QUEUE_URL"),
             egress: read.list("EGRESS_ADDRESSES"),
             own_names: read.required_list("OWN_NAMES"),
             local_receivers: read.switch("LOCAL_RECEIVERS"),

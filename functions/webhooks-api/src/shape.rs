@@ -1,50 +1,24 @@
 //! The JSON of this API.
 
+mod delivery;
 mod endpoint;
+mod replay;
 mod secret;
 
+pub(crate) use delivery::{DeliveryBody, DeliveryPageBody};
 pub(crate) use endpoint::{
-    CreateEndpoint, CreatedEndpoint, EndpointBody, EndpointPage, HeaderInput, UpdateEndpoint,
+    CreateEndpoint, CreatedEndpoint, DisableEndpoint, EndpointBody, EndpointPage, HeaderInput,
+    UpdateEndpoint,
+};
+pub(crate) use replay::{
+    CreateReplay, EnableEndpoint, EnabledEndpoint, ReplayBody, ReplayPageBody,
 };
 pub(crate) use secret::{JsonWebKey, JsonWebKeys, RotateSecret, RotatedSecret};
 
 use domain::attempt::{Attempt, Outcome, Response, Timing};
-use domain::delivery::State;
 use serde::Serialize;
-use store::{Delivery, Quarantined};
+use store::Quarantined;
 use utoipa::ToSchema;
-
-/// One event on its way to one endpoint.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-#[schema(as = Delivery)]
-pub(crate) struct DeliveryBody {
-    #[schema(example = "dlv_01JD8Z6V5QK3M7N9P2R4S6T8V00CXF3W9T2J4B6D8F0H2K4M6P8R")]
-    pub(crate) id: String,
-    pub(crate) endpoint_id: String,
-    pub(crate) event_id: String,
-    pub(crate) event_type: String,
-    pub(crate) status: DeliveryStatus,
-    #[schema(format = DateTime)]
-    pub(crate) accepted_at: String,
-    /// When the next attempt is due; absent before the first and after the last.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(format = DateTime)]
-    pub(crate) next_attempt_at: Option<String>,
-    /// Oldest first.
-    pub(crate) attempts: Vec<AttemptBody>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum DeliveryStatus {
-    /// Owed: waiting for its first or next attempt.
-    Pending,
-    /// The receiver answered 2xx.
-    Delivered,
-    /// Every attempt failed.
-    Dead,
-}
 
 /// One call to the receiver.
 #[derive(Debug, Serialize, ToSchema)]
@@ -146,26 +120,6 @@ impl ResponseBody {
     }
 }
 
-impl DeliveryBody {
-    pub(crate) fn of(delivery: &Delivery) -> Self {
-        let (status, next) = match delivery.state {
-            State::Pending { next_attempt } => (DeliveryStatus::Pending, next_attempt),
-            State::Delivered => (DeliveryStatus::Delivered, None),
-            State::Dead => (DeliveryStatus::Dead, None),
-        };
-        Self {
-            id: delivery.id.to_string(),
-            endpoint_id: delivery.id.endpoint().to_string(),
-            event_id: delivery.event.to_string(),
-            event_type: delivery.event_type.to_string(),
-            status,
-            accepted_at: delivery.id.accepted().to_string(),
-            next_attempt_at: next.map(|at| at.to_string()),
-            attempts: delivery.attempts.iter().map(AttemptBody::of).collect(),
-        }
-    }
-}
-
 impl AttemptBody {
     pub(crate) fn of(attempt: &Attempt) -> Self {
         Self {
@@ -193,17 +147,6 @@ impl AttemptBody {
             ..self
         }
     }
-}
-
-/// Newest first.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct DeliveryPageBody {
-    pub(crate) items: Vec<DeliveryBody>,
-    /// Pass it as `cursor` for the next page; absent on the last. A page can be short, even empty,
-    /// and still have one, when few deliveries have the status asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) next_cursor: Option<String>,
 }
 
 /// A message that could not be worked on, kept whole.

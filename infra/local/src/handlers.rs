@@ -90,7 +90,7 @@ macro_rules! build {
 }
 
 /// Every function crate of the workspace.
-const PACKAGES: [(&str, Build); 9] = [
+const PACKAGES: &[(&str, Build)] = &[
     ("authorizer", build!(Authorizer, authorizer)),
     ("webhooks-api", build!(Http, webhooks_api)),
     ("events-api", build!(Http, events_api)),
@@ -99,6 +99,7 @@ const PACKAGES: [(&str, Build); 9] = [
     ("event-fanout", build!(Batch, event_fanout)),
     ("webhook-dispatch", build!(Batch, webhook_dispatch)),
     ("retry-sweep", build!(Schedule, retry_sweep)),
+    ("replay-jobs", build!(Batch, replay_jobs)),
     ("quarantine", build!(Batch, quarantine)),
 ];
 

@@ -4,12 +4,16 @@
 //! Pending ──2xx──▶ Delivered
 //!    │ ▲
 //!    │ └─ failed, schedule has a delay left
-//!    └─── failed, schedule used up ──▶ Dead
+//!    ├─── failed, schedule used up ──▶ Dead ──discard──▶ Discarded
+//!    └─── endpoint disabled ──▶ Parked ──discard──▶ Discarded
+//!
+//! Delivered, Dead, Parked ──replay──▶ Pending, with a new round of tries
 //! ```
 
 use std::time::Duration;
 
-use crate::attempt::{Outcome, Verdict};
+use crate::attempt::{Attempt, Outcome, Verdict};
+use crate::endpoint::disabled;
 use crate::retry::Schedule;
 use crate::time::Timestamp;
 
@@ -49,21 +53,88 @@ pub enum State {
         /// When it is planned for; `None` when no time is known.
         next_attempt: Option<Timestamp>,
     },
+    /// Owed, but its endpoint is disabled: kept without a next attempt until it is resumed.
+    Parked,
     /// The receiver answered 2xx.
     Delivered,
     /// Every attempt of the schedule failed: a dead letter.
     Dead,
+    /// Given up by an operator, for good.
+    Discarded,
 }
 
 impl State {
+    /// One of each, in the order they are counted in.
+    pub const ALL: [Self; 5] = [
+        Self::Delivered,
+        Self::Dead,
+        Self::Pending { next_attempt: None },
+        Self::Parked,
+        Self::Discarded,
+    ];
+
     /// The word the API and the store use.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Pending { .. } => "pending",
+            Self::Parked => "parked",
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+            Self::Discarded => "discarded",
         }
+    }
+
+    /// The exact reverse of [`word`](Self::word); a pending one has no planned time.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
+    /// Whether a new round of tries may begin from here.
+    #[must_use]
+    pub fn is_replayable(self) -> bool {
+        matches!(self, Self::Parked | Self::Delivered | Self::Dead)
+    }
+
+    /// Whether an operator may give it up for good.
+    #[must_use]
+    pub fn is_discardable(self) -> bool {
+        matches!(self, Self::Parked | Self::Dead)
+    }
+}
+
+/// What brought a delivery where it stands, when no attempt did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Of a parked one: why its endpoint is disabled, as [`disabled`] words it.
+    pub reason: String,
+    /// When it came to that.
+    pub at: Timestamp,
+}
+
+/// Why a delivery stands where it does and what can be done, in words for its owner.
+#[must_use]
+pub fn explain(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> String {
+    let tried = last.map(|attempt| attempt.explanation.as_str());
+    match state {
+        State::Pending { .. } => match tried {
+            None => "it waits for its first attempt".to_owned(),
+            Some(tried) => format!("it waits for its next attempt; the last one: {tried}"),
+        },
+        State::Parked => {
+            let reason = cause.map_or(disabled::BY_REQUEST, |cause| cause.reason.as_str());
+            format!(
+                "it is kept because its endpoint is disabled: {}; enable the endpoint to resume it, or replay or discard it",
+                disabled::explain(reason)
+            )
+        }
+        State::Delivered => tried.unwrap_or("the receiver accepted it").to_owned(),
+        State::Dead => format!(
+            "given up after the last attempt: {}; replay or discard it",
+            tried.unwrap_or("none was made")
+        ),
+        State::Discarded => "an operator discarded it; it is not sent any more".to_owned(),
     }
 }
 
@@ -90,6 +161,46 @@ pub fn settle(
 mod tests {
     use super::*;
     use crate::attempt::{Seen, Wishes, judge};
+
+    #[test]
+    fn states_have_words_and_what_may_follow_them() {
+        let table = [
+            ("delivered", true, false),
+            ("dead", true, true),
+            ("pending", false, false),
+            ("parked", true, true),
+            ("discarded", false, false),
+        ];
+        for (state, (word, replayable, discardable)) in State::ALL.into_iter().zip(table) {
+            assert_eq!(state.word(), word);
+            assert_eq!(State::parse(word), Some(state));
+            assert_eq!(state.is_replayable(), replayable, "{word}");
+            assert_eq!(state.is_discardable(), discardable, "{word}");
+        }
+        assert_eq!(State::parse("lost"), None);
+    }
+
+    #[test]
+    fn a_parked_delivery_says_why_and_what_to_do() {
+        for (reason, expected) in [
+            (disabled::GONE, "its receiver answered 410 Gone"),
+            (disabled::ASKED, "webhook-delivery: disable"),
+            (disabled::FAILING, "five days"),
+            (disabled::BY_REQUEST, "through the API"),
+            ("maintenance", "the operator's reason is: maintenance"),
+        ] {
+            let cause = Cause {
+                reason: reason.to_owned(),
+                at: Timestamp::EPOCH,
+            };
+            let told = explain(State::Parked, Some(&cause), None);
+            assert!(told.contains(expected), "{told}");
+            assert!(told.contains("enable the endpoint"), "{told}");
+        }
+        let failed = Attempt::unsent(8, Timestamp::EPOCH, "x", "no connection");
+        let told = explain(State::Dead, None, Some(&failed));
+        assert!(told.contains("no connection"), "{told}");
+    }
 
     #[test]
     fn short_waits_ride_the_queue_and_long_ones_the_index() {

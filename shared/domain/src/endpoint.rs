@@ -163,6 +163,21 @@ pub mod disabled {
     pub const ASKED: &str = "receiver_asked";
     /// It failed for five days without one success.
     pub const FAILING: &str = "failing";
+
+    /// Most characters of an operator's own reason.
+    pub const MAX_REASON: usize = 256;
+
+    /// The reason in words; one that is none of these is the operator's own.
+    #[must_use]
+    pub fn explain(reason: &str) -> String {
+        match reason {
+            BY_REQUEST => "it was switched off through the API".to_owned(),
+            GONE => "its receiver answered 410 Gone".to_owned(),
+            ASKED => "its receiver asked for it with webhook-delivery: disable".to_owned(),
+            FAILING => "it failed for five days without one success".to_owned(),
+            own => format!("the operator's reason is: {own}"),
+        }
+    }
 }
 
 /// A public key and until when it may still sign; `None` for the newest.

@@ -127,6 +127,24 @@ impl CredentialId {
     }
 }
 
+/// A replay job: `rpl_` and a ULID, so ids sort by the time of their making.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReplayId([u8; 16]);
+
+impl ReplayId {
+    /// A fresh id: `now` to the millisecond, then the 10 random bytes.
+    #[must_use]
+    pub fn generate(now: Timestamp, random: [u8; 10]) -> Self {
+        Self(ulid(now, random))
+    }
+
+    /// `None` unless the text is `rpl_` and 26 characters of base32.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        base32::decode(text.strip_prefix("rpl_")?).map(Self)
+    }
+}
+
 /// One event on its way to one endpoint: `dlv_` and 52 characters.
 ///
 /// Its 32 bytes are endpoint (16), acceptance time in milliseconds (6) and a hash of the event id
@@ -187,6 +205,16 @@ impl DeliveryId {
         base32::encode(self.0.split_at(16).1)
     }
 
+    /// The text before which [`order`](Self::order) puts every delivery accepted earlier than `at`,
+    /// and after which every later one.
+    #[must_use]
+    pub fn order_at(at: Timestamp) -> String {
+        let mut bytes = [0_u8; 16];
+        let (time, _) = bytes.split_at_mut(6);
+        time.copy_from_slice(&millis48(at));
+        base32::encode(&bytes)
+    }
+
     /// A number that spreads deliveries of one endpoint evenly over `shards`.
     #[must_use]
     pub fn shard(&self, shards: u8) -> u8 {
@@ -232,9 +260,16 @@ text_form!(NetworkId, |id| id.0);
 text_form!(EventId, |id| id.0);
 text_form!(EndpointId, |id| format!("ep_{}", base32::encode(&id.0)));
 text_form!(CredentialId, |id| format!("cred_{}", base32::encode(&id.0)));
+text_form!(ReplayId, |id| format!("rpl_{}", base32::encode(&id.0)));
 text_form!(DeliveryId, |id| format!("dlv_{}", base32::encode(&id.0)));
 
 impl fmt::Debug for EndpointId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+impl fmt::Debug for ReplayId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self}")
     }
@@ -294,6 +329,8 @@ mod tests {
             prop_assert_eq!(EndpointId::parse(&id.endpoint().to_string()), Some(id.endpoint()));
             let later = DeliveryId::of(EndpointId::from_bytes(owner), accepted.after(std::time::Duration::from_millis(1)), &event);
             prop_assert!(id.order() < later.order());
+            let second = accepted.after(std::time::Duration::from_millis(1));
+            prop_assert!(DeliveryId::order_at(accepted) <= id.order() && id.order() < DeliveryId::order_at(second));
         }
     }
 }

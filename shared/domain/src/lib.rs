@@ -20,6 +20,7 @@ pub mod id;
 pub mod matching;
 pub mod operational;
 pub mod push;
+pub mod replay;
 pub mod retry;
 pub mod signing;
 pub mod time;

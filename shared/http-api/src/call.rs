@@ -82,6 +82,17 @@ impl Call {
         self.request.query_string_parameters.first(name)
     }
 
+    /// All values of a query parameter, be they given with commas between or one by one: API Gateway
+    /// makes no difference between the two.
+    pub fn queries(&self, name: &str) -> impl Iterator<Item = &str> {
+        let all = self.request.query_string_parameters.all(name);
+        let values = all.unwrap_or_default().into_iter();
+        values
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .filter(|value| !value.is_empty())
+    }
+
     /// Refuses query parameters that the operation does not know, by name.
     ///
     /// # Errors

@@ -49,6 +49,17 @@ pub enum Problem {
     },
     /// The endpoint is disabled, so nothing can be sent to it.
     EndpointDisabled,
+    /// What is asked for cannot be done to a thing in this state.
+    WrongState {
+        /// E.g. `delivery`.
+        what: &'static str,
+        /// The state it is in.
+        state: &'static str,
+        /// The states it would have to be in, e.g. `dead or parked`.
+        allowed: &'static str,
+        /// What was asked for, e.g. `replayed`.
+        action: &'static str,
+    },
     /// Nothing was accepted or changed, and a repeat is safe.
     Unavailable,
     /// Fanfare's own fault; only the operator's log has the reason.
@@ -92,6 +103,7 @@ catalogue! {
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch", 409, "The Idempotency-Key was used for another request";
     LIMIT_REACHED = "limit-reached", 409, "There are as many as there may be";
     ENDPOINT_DISABLED = "endpoint-disabled", 409, "The endpoint is disabled";
+    WRONG_STATE = "wrong-state", 409, "Its state does not allow this";
     UNAVAILABLE = "unavailable", 503, "Try again in a moment";
     INTERNAL = "internal", 500, "Fanfare failed";
 }
@@ -154,6 +166,7 @@ impl Problem {
             Self::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
             Self::LimitReached { .. } => &LIMIT_REACHED,
             Self::EndpointDisabled => &ENDPOINT_DISABLED,
+            Self::WrongState { .. } => &WRONG_STATE,
             Self::Unavailable => &UNAVAILABLE,
             Self::Internal => &INTERNAL,
         }
@@ -177,6 +190,7 @@ impl Problem {
             | Self::IdempotencyMismatch
             | Self::LimitReached { .. }
             | Self::EndpointDisabled
+            | Self::WrongState { .. }
             | Self::Unavailable
             | Self::Internal => Vec::new(),
         };
@@ -227,6 +241,12 @@ impl Problem {
                 format!("a network may have at most {most} {what}; delete one first")
             }
             Self::EndpointDisabled => "enable the endpoint first".to_owned(),
+            Self::WrongState {
+                what,
+                state,
+                allowed,
+                action,
+            } => format!("the {what} is {state}; only one that is {allowed} can be {action}"),
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
             Self::Internal => {
                 "the operator's log has the reason, under this answer's x-request-id".to_owned()

@@ -4,6 +4,7 @@
 pub mod message;
 pub mod push;
 mod receive;
+pub mod replay;
 mod send;
 
 pub use receive::{Record, each_record, respond};

@@ -132,6 +132,11 @@ pub enum Malformed {
 }
 
 impl Malformed {
+    /// A field of a message between our own functions that holds what none of them writes.
+    pub(crate) fn foreign(field: &str) -> Self {
+        Self::Fields(vec![FieldError::new(field, "format", "is not one of ours")])
+    }
+
     /// What the log may say: the full text can quote the message.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -433,9 +438,7 @@ impl DeliveryMessage {
     /// When the body is not one of ours.
     pub fn read(body: &str) -> Result<Self, Malformed> {
         let wire: DeliveryWire = serde_json::from_str(body).map_err(Malformed::Json)?;
-        let bad = |field: &str| {
-            Malformed::Fields(vec![FieldError::new(field, "format", "is not one of ours")])
-        };
+        let bad = Malformed::foreign;
         if wire.attempt == 0 {
             return Err(bad("attempt"));
         }

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+use domain::delivery::State;
 use domain::id::{DeliveryId, NetworkId};
 use domain::time::Timestamp;
 
@@ -11,9 +12,14 @@ use crate::{Error, Store};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
     /// The caller holds the claim, until [`Claimant::until`].
-    Granted,
+    Granted {
+        /// How many attempts were made before the round of tries under way.
+        base: u32,
+    },
     /// The attempt was made and recorded already, or the delivery is settled.
     Settled,
+    /// The delivery waits for its endpoint to be enabled, and this attempt would be its next.
+    Parked,
     /// Another holder may be making the attempt right now.
     InProgress,
 }
@@ -48,7 +54,10 @@ impl Store {
         let before = number.saturating_sub(1);
         let sent = self
             .update(&Key::delivery(network, id))
-            .update_expression("SET claimedUntil = :until, claimedBy = :token")
+            // Setting `triedBefore` to what it is makes the answer tell it.
+            .update_expression(
+                "SET claimedUntil = :until, claimedBy = :token, triedBefore = if_not_exists(triedBefore, :zero)",
+            )
             .condition_expression("attempts = :before AND #state = :pending AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":before", n(before))
@@ -56,11 +65,18 @@ impl Store {
             .expression_attribute_values(":now", n(claimant.now.millis()))
             .expression_attribute_values(":until", n(claimant.until.millis()))
             .expression_attribute_values(":token", s(&claimant.token))
+            .expression_attribute_values(":zero", n(0))
+            .return_values(ReturnValue::UpdatedNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let Err(error) = sent else {
-            return Ok(Claim::Granted);
+        let error = match sent {
+            Ok(updated) => {
+                let item = updated.attributes.unwrap_or_default();
+                let base = Reader::new(&item, OPERATION).small("triedBefore")?;
+                return Ok(Claim::Granted { base });
+            }
+            Err(error) => error,
         };
         let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
             error.as_service_error()
@@ -72,14 +88,18 @@ impl Store {
             return Ok(Claim::Settled);
         };
         let item = Reader::new(item, OPERATION);
-        if item.text("state")? != "pending" || item.small("attempts")? != before {
+        let state = item.parsed("state", State::parse)?;
+        if item.small("attempts")? != before {
             return Ok(Claim::Settled);
         }
         let ours = item.maybe_text("claimedBy") == Some(claimant.token.as_str());
-        Ok(if ours {
-            Claim::Granted
-        } else {
-            Claim::InProgress
+        Ok(match state {
+            State::Pending { .. } if ours => Claim::Granted {
+                base: item.maybe_small("triedBefore")?.unwrap_or_default(),
+            },
+            State::Pending { .. } => Claim::InProgress,
+            State::Parked => Claim::Parked,
+            State::Delivered | State::Dead | State::Discarded => Claim::Settled,
         })
     }
 }

@@ -2,10 +2,10 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::attempt::Attempt;
-use domain::delivery::State;
+use domain::delivery::{Cause, State};
 use domain::event::Event;
 use domain::event_type::EventType;
-use domain::id::{DeliveryId, EventId, NetworkId};
+use domain::id::{DeliveryId, EventId, NetworkId, ReplayId};
 use domain::time::Timestamp;
 
 use crate::attempt_log::{read_attempt, write_attempt};
@@ -25,9 +25,17 @@ pub struct Delivery {
     pub event: EventId,
     /// Copied from the event, so that listing deliveries reads no events.
     pub event_type: EventType,
-    /// As of the last attempt recorded.
+    /// As of the last change recorded.
     pub state: State,
-    /// Oldest first; empty before the first.
+    /// What brought it there; for parked and discarded ones only.
+    pub cause: Option<Cause>,
+    /// How many attempts were made, in all rounds.
+    pub made: u32,
+    /// How many of them before the round of tries that is under way.
+    pub base: u32,
+    /// The job that replayed it last.
+    pub replayed_by: Option<ReplayId>,
+    /// Oldest first; empty before the first. Of many rounds, the latest.
     pub attempts: Vec<Attempt>,
 }
 
@@ -52,21 +60,32 @@ pub struct Finished<'a> {
 }
 
 impl Store {
-    /// Records that one delivery is owed. `false` when that was recorded before.
+    /// Records that one delivery is owed, parked if there is a cause for that. `false` when it was
+    /// recorded before.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn owe(&self, event: &Event, id: DeliveryId) -> Result<bool, Error> {
+    pub async fn owe(
+        &self,
+        event: &Event,
+        id: DeliveryId,
+        parked: Option<&Cause>,
+    ) -> Result<bool, Error> {
         let [pk, sk] = Key::delivery(&event.network, id).attributes();
-        let sent = self
-            .client
-            .put_item()
+        let state = parked.map_or(State::Pending { next_attempt: None }, |_| State::Parked);
+        let mut call = self.client.put_item();
+        if let Some(cause) = parked {
+            call = call
+                .item("cause", s(&cause.reason))
+                .item("causeAt", n(cause.at.millis()));
+        }
+        let sent = call
             .table_name(&self.table)
             .item(pk.0, pk.1)
             .item(sk.0, sk.1)
             .item("eventId", s(event.id.as_str()))
             .item("eventType", s(event.event_type.as_str()))
-            .item("state", s(State::Pending { next_attempt: None }.word()))
+            .item("state", s(state.word()))
             .item("attempts", n(0))
             .item("expires", expires(event.accepted))
             // The race: two receives of one event message. The later must not undo an attempt
@@ -166,13 +185,18 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
         .flatten()
         .map(read_attempt)
         .collect::<Result<_, _>>()?;
-    let state = match reader.text("state")? {
-        "pending" => State::Pending {
+    let state = match reader.parsed("state", State::parse)? {
+        State::Pending { .. } => State::Pending {
             next_attempt: reader.maybe_number("nextAt").map(Timestamp::from_millis),
         },
-        "delivered" => State::Delivered,
-        "dead" => State::Dead,
-        _ => return Err(reader.bad("state")),
+        other @ (State::Parked | State::Delivered | State::Dead | State::Discarded) => other,
+    };
+    let cause = match (reader.maybe_text("cause"), reader.maybe_number("causeAt")) {
+        (Some(reason), Some(at)) => Some(Cause {
+            reason: reason.to_owned(),
+            at: Timestamp::from_millis(at),
+        }),
+        (Some(_) | None, _) => None,
     };
     Ok(Delivery {
         network,
@@ -180,6 +204,10 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
         event: reader.parsed("eventId", EventId::parse)?,
         event_type: reader.parsed("eventType", EventType::parse)?,
         state,
+        cause,
+        made: reader.small("attempts")?,
+        base: reader.maybe_small("triedBefore")?.unwrap_or_default(),
+        replayed_by: reader.maybe_text("replayedBy").and_then(ReplayId::parse),
         attempts,
     })
 }

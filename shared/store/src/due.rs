@@ -138,39 +138,6 @@ impl Store {
         }
     }
 
-    /// Leaves a pending delivery as it is until `next`, without an attempt. `false` when its
-    /// attempt `number` was made meanwhile.
-    ///
-    /// # Errors
-    /// When the table does not answer.
-    pub async fn park(
-        &self,
-        network: &NetworkId,
-        id: DeliveryId,
-        number: u32,
-        next: Timestamp,
-    ) -> Result<bool, Error> {
-        let sent = self
-            .update(&Key::delivery(network, id))
-            .update_expression(
-                "SET nextAt = :next, dueAt = :next, dueShard = :shard REMOVE claimedUntil, claimedBy",
-            )
-            .condition_expression("#state = :pending AND attempts = :before")
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":pending", s("pending"))
-            .expression_attribute_values(":before", n(number.saturating_sub(1)))
-            .expression_attribute_values(":next", n(next.millis()))
-            .expression_attribute_values(":shard", s(due_shard(id)))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) => refused(error, "parking a delivery").map(|()| false),
-        }
-    }
-}
-
-impl Store {
     /// Plans attempt `number` for `next` without one having been made, and for the sweep at `due`
     /// should the message for it be lost. `false` when that attempt was made meanwhile.
     ///
@@ -210,7 +177,10 @@ pub(crate) fn due_shard(id: DeliveryId) -> String {
 }
 
 /// `Ok` when the update's condition did not hold.
-fn refused(error: SdkError<UpdateItemError>, operation: &'static str) -> Result<(), Error> {
+pub(crate) fn refused(
+    error: SdkError<UpdateItemError>,
+    operation: &'static str,
+) -> Result<(), Error> {
     match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
         _ => Err(Error::call(operation)(error)),

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::credential::Slot;
-use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId};
+use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId, ReplayId};
 
 use domain::push::device::{DeviceId, Token, UserId};
 use domain::push::preference::Place;
@@ -68,6 +68,13 @@ impl Key {
         Self {
             pk: delivery_partition(network, id.endpoint(), shard),
             sk: id.order(),
+        }
+    }
+
+    pub(crate) fn replay(network: &NetworkId, endpoint: EndpointId, id: ReplayId) -> Self {
+        Self {
+            pk: replay_partition(network, endpoint),
+            sk: id.to_string(),
         }
     }
 
@@ -213,6 +220,10 @@ impl Key {
 
 pub(crate) fn delivery_partition(network: &NetworkId, endpoint: EndpointId, shard: u8) -> String {
     format!("D#{network}#{endpoint}#{shard}")
+}
+
+pub(crate) fn replay_partition(network: &NetworkId, endpoint: EndpointId) -> String {
+    format!("J#{network}#{endpoint}")
 }
 
 pub(crate) fn user_partition(network: &NetworkId, shard: u8) -> String {

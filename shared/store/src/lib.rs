@@ -18,6 +18,8 @@ mod listing;
 mod packed;
 mod push;
 mod quarantine;
+mod replays;
+mod rounds;
 mod transaction;
 
 pub use api_keys::api_key_item;
@@ -29,13 +31,15 @@ pub use error::Error;
 pub use events::{StoredEvent, Taken};
 pub use health::KnownHealth;
 pub use limits::Slot;
-pub use listing::{DeliveryPage, StateFilter};
+pub use listing::{DeliveryFilter, DeliveryPage, Order};
 pub use push::{
     ActiveSlot, Burst, Credentials, MAX_BATCH, PUSH_SHARDS, Paused, PushCursor, PushPage,
     PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
     StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage, WalkStep,
 };
 pub use quarantine::Quarantined;
+pub use replays::ReplayPage;
+pub use rounds::Round;
 
 use std::time::Duration;
 

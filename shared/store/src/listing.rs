@@ -1,5 +1,8 @@
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use domain::delivery::State;
-use domain::id::{DeliveryId, EndpointId, NetworkId};
+use domain::event_type::Pattern;
+use domain::id::{DeliveryId, EndpointId, NetworkId, ReplayId};
+use domain::time::Timestamp;
 use futures::future::try_join_all;
 
 use crate::deliveries::{OPERATION, read};
@@ -12,20 +15,54 @@ use crate::{Delivery, Error, Store};
 const PAGE: i32 = 200;
 const MAX_PAGES: usize = 10;
 
-/// Which deliveries to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateFilter {
-    /// Every state.
-    Any,
-    /// Owed: waiting for the first or next attempt.
-    Pending,
-    /// The receiver answered 2xx.
-    Delivered,
-    /// Dead letters: every attempt failed.
-    Dead,
+/// Which deliveries to list. The default is all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DeliveryFilter {
+    /// In one of these states; empty for any.
+    pub states: Vec<State>,
+    /// Or replayed last by this job, whatever their state is by now.
+    pub or_replayed_by: Option<ReplayId>,
+    /// Of an event type that one of these matches; empty for any.
+    pub event_types: Vec<Pattern>,
+    /// Of an event accepted then or later.
+    pub since: Option<Timestamp>,
+    /// Of an event accepted before then.
+    pub until: Option<Timestamp>,
 }
 
-/// Newest first.
+/// In which order, and from where on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// For people: newest first, older than this delivery.
+    NewestFirst(Option<DeliveryId>),
+    /// For jobs: oldest first, newer than this delivery, and no change missed that was made before.
+    OldestFirst(Option<DeliveryId>),
+}
+
+impl Order {
+    fn oldest_first(self) -> bool {
+        matches!(self, Self::OldestFirst(_))
+    }
+
+    /// The first and the last text that a sort key may be.
+    fn bounds(self, filter: &DeliveryFilter) -> (String, String) {
+        let (after, upto) = match self {
+            Self::NewestFirst(cursor) => (None, cursor),
+            Self::OldestFirst(cursor) => (cursor, None),
+        };
+        let since = filter.since.map(DeliveryId::order_at);
+        // Keys are all of one length, so nothing lies between one and itself with a sign behind.
+        let after = after.map(|id| id.order() + "!");
+        let lower = since.into_iter().chain(after).max().unwrap_or_default();
+        let until = filter.until.map(DeliveryId::order_at);
+        let upto = upto.map(|id| id.order());
+        let upper = until.into_iter().chain(upto).min();
+        let upper = upper.map_or_else(|| "~".to_owned(), |end| before(&end));
+        (lower, upper)
+    }
+}
+
+/// A page of deliveries in the order asked for.
 #[derive(Debug, Clone)]
 pub struct DeliveryPage {
     /// At most the limit asked for; can be fewer, even none, with more pages to come.
@@ -34,14 +71,14 @@ pub struct DeliveryPage {
     pub next: Option<DeliveryId>,
 }
 
-/// What one shard gave: matches, and how far back it was read (`None`: to its end).
+/// What one shard gave: matches, and how far it was read (`None`: to its end).
 struct Shard {
     found: Vec<Delivery>,
     read_to: Option<DeliveryId>,
 }
 
 impl Store {
-    /// Deliveries of one endpoint that are older than `before`, newest first.
+    /// Deliveries of one endpoint.
     ///
     /// # Errors
     /// When the table does not answer or a record is unreadable.
@@ -49,109 +86,142 @@ impl Store {
         &self,
         network: &NetworkId,
         endpoint: EndpointId,
-        filter: StateFilter,
-        before: Option<DeliveryId>,
+        filter: &DeliveryFilter,
+        order: Order,
         limit: usize,
     ) -> Result<DeliveryPage, Error> {
-        let shards = (0..DELIVERY_SHARDS).map(|shard| {
-            self.list_shard(
-                delivery_partition(network, endpoint, shard),
-                filter,
-                before,
-                limit,
-            )
-        });
-        Ok(merge(try_join_all(shards).await?, limit))
-    }
-
-    async fn list_shard(
-        &self,
-        pk: String,
-        filter: StateFilter,
-        before: Option<DeliveryId>,
-        limit: usize,
-    ) -> Result<Shard, Error> {
-        let before = before.map_or_else(|| "~".to_owned(), |id| id.order());
-        let mut call = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND sk < :before")
-            .expression_attribute_values(":pk", s(pk))
-            .expression_attribute_values(":before", s(before))
-            .scan_index_forward(false);
-        call = match word(filter) {
-            None => call.limit(i32::try_from(limit).unwrap_or(PAGE)),
-            Some(word) => call
-                .limit(PAGE)
-                .filter_expression("#state = :state")
-                .expression_attribute_names("#state", "state")
-                .expression_attribute_values(":state", s(word)),
-        };
-        let mut shard = Shard {
-            found: Vec::new(),
-            read_to: None,
-        };
-        let mut pages = call.into_paginator().send();
-        for _ in 0..MAX_PAGES {
-            let Some(page) = pages.next().await else {
-                return Ok(Shard {
-                    read_to: None,
-                    ..shard
-                });
-            };
-            let page = page.map_err(Error::call(OPERATION))?;
-            for item in page.items() {
-                shard.found.push(read(item)?);
-            }
-            shard.read_to = match page.last_evaluated_key() {
-                None => None,
-                Some(key) => {
-                    let key = Reader::new(key, OPERATION);
-                    let (_, id) = crate::key::parse_delivery(key.text("pk")?, key.text("sk")?)
-                        .ok_or_else(|| key.bad("sk"))?;
-                    Some(id)
-                }
-            };
-            if shard.found.len() >= limit || shard.read_to.is_none() {
-                break;
-            }
+        let (lower, upper) = order.bounds(filter);
+        if lower > upper {
+            return Ok(DeliveryPage {
+                deliveries: Vec::new(),
+                next: None,
+            });
         }
-        Ok(shard)
+        let shards = (0..DELIVERY_SHARDS).map(|shard| {
+            let call = self
+                .query_after(&delivery_partition(network, endpoint, shard), None)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :lower AND :upper")
+                .expression_attribute_values(":lower", s(&lower))
+                .expression_attribute_values(":upper", s(&upper))
+                .consistent_read(order.oldest_first())
+                .scan_index_forward(order.oldest_first());
+            read_shard(call, filter, limit)
+        });
+        Ok(merge(
+            try_join_all(shards).await?,
+            limit,
+            order.oldest_first(),
+        ))
     }
 }
 
-fn word(filter: StateFilter) -> Option<&'static str> {
-    match filter {
-        StateFilter::Any => None,
-        StateFilter::Pending => Some(State::Pending { next_attempt: None }.word()),
-        StateFilter::Delivered => Some(State::Delivered.word()),
-        StateFilter::Dead => Some(State::Dead.word()),
-    }
+/// A text before `key` with no other key in between.
+fn before(key: &str) -> String {
+    let mut text = key.to_owned();
+    let last = text.pop().map_or(0, u32::from);
+    // Letters and digits have neighbours; `~` comes after them all.
+    text.extend(char::from_u32(last.saturating_sub(1)));
+    text.push('~');
+    text
 }
 
-/// Merges the shards newest first. A record older than where some shard stopped reading is left
-/// for the next page, because that shard may hold a newer one.
-fn merge(shards: Vec<Shard>, limit: usize) -> DeliveryPage {
-    let floor = shards
-        .iter()
-        .filter_map(|shard| shard.read_to)
-        .max_by_key(DeliveryId::order);
+async fn read_shard(
+    call: QueryFluentBuilder,
+    filter: &DeliveryFilter,
+    limit: usize,
+) -> Result<Shard, Error> {
+    let whole = filter.states.is_empty() && filter.event_types.is_empty();
+    let page = if whole {
+        i32::try_from(limit).unwrap_or(PAGE)
+    } else {
+        PAGE
+    };
+    let mut pages = filtered(call.limit(page), filter).into_paginator().send();
+    let mut shard = Shard {
+        found: Vec::new(),
+        read_to: None,
+    };
+    let wanted = |delivery: &Delivery| {
+        let mut patterns = filter.event_types.iter();
+        filter.event_types.is_empty()
+            || patterns.any(|pattern| pattern.matches(&delivery.event_type))
+    };
+    for _ in 0..MAX_PAGES {
+        let Some(page) = pages.next().await else {
+            return Ok(Shard {
+                read_to: None,
+                ..shard
+            });
+        };
+        let page = page.map_err(Error::call(OPERATION))?;
+        for item in page.items() {
+            shard.found.extend(Some(read(item)?).filter(wanted));
+        }
+        shard.read_to = match page.last_evaluated_key() {
+            None => None,
+            Some(key) => {
+                let key = Reader::new(key, OPERATION);
+                let (_, id) = crate::key::parse_delivery(key.text("pk")?, key.text("sk")?)
+                    .ok_or_else(|| key.bad("sk"))?;
+                Some(id)
+            }
+        };
+        if shard.found.len() >= limit || shard.read_to.is_none() {
+            break;
+        }
+    }
+    Ok(shard)
+}
+
+/// The table itself leaves out other states, so that they are not sent over the network.
+fn filtered(call: QueryFluentBuilder, filter: &DeliveryFilter) -> QueryFluentBuilder {
+    let states = &filter.states;
+    if states.is_empty() {
+        return call;
+    }
+    let names: Vec<_> = (0..states.len()).map(|n| format!(":state{n}")).collect();
+    let mut wanted = format!("#state IN ({})", names.join(", "));
+    let mut call = call.expression_attribute_names("#state", "state");
+    for (name, state) in names.into_iter().zip(states) {
+        call = call.expression_attribute_values(name, s(state.word()));
+    }
+    if let Some(job) = filter.or_replayed_by {
+        wanted.push_str(" OR replayedBy = :job");
+        call = call.expression_attribute_values(":job", s(job.to_string()));
+    }
+    call.filter_expression(wanted)
+}
+
+/// Merges the shards in order. A record beyond where some shard stopped reading is left for the
+/// next page, because that shard may hold one that comes before it.
+fn merge(shards: Vec<Shard>, limit: usize, oldest_first: bool) -> DeliveryPage {
+    let ends = shards.iter().filter_map(|shard| shard.read_to);
+    let stop = if oldest_first {
+        ends.min_by_key(DeliveryId::order)
+    } else {
+        ends.max_by_key(DeliveryId::order)
+    };
     let mut all: Vec<_> = shards.into_iter().flat_map(|shard| shard.found).collect();
-    all.sort_by_cached_key(|delivery| std::cmp::Reverse(delivery.id.order()));
-    let before = all.len();
-    if let Some(floor) = floor {
-        all.retain(|delivery| delivery.id.order() >= floor.order());
+    all.sort_by_cached_key(|delivery| delivery.id.order());
+    if !oldest_first {
+        all.reverse();
     }
-    let left = before > all.len() || floor.is_some();
+    if let Some(stop) = stop.map(|id| id.order()) {
+        all.retain(|delivery| {
+            let order = delivery.id.order();
+            if oldest_first {
+                order <= stop
+            } else {
+                order >= stop
+            }
+        });
+    }
     let full = all.len() > limit;
     all.truncate(limit);
     let next = if full {
         all.last().map(|delivery| delivery.id)
-    } else if left {
-        floor
     } else {
-        None
+        stop
     };
     DeliveryPage {
         deliveries: all,
@@ -164,20 +234,24 @@ mod tests {
     use super::*;
     use domain::event_type::EventType;
     use domain::id::EventId;
-    use domain::time::Timestamp;
+
+    fn id(millis: u64) -> DeliveryId {
+        let event = EventId::parse("e").unwrap();
+        let endpoint = EndpointId::from_bytes([1; 16]);
+        DeliveryId::of(endpoint, Timestamp::from_millis(millis), &event)
+    }
 
     fn delivery(millis: u64) -> Delivery {
-        let event = EventId::parse("e").unwrap();
         Delivery {
             network: NetworkId::parse("demo").unwrap(),
-            id: DeliveryId::of(
-                EndpointId::from_bytes([1; 16]),
-                Timestamp::from_millis(millis),
-                &event,
-            ),
-            event,
+            id: id(millis),
+            event: EventId::parse("e").unwrap(),
             event_type: EventType::parse("a.b").unwrap(),
             state: State::Delivered,
+            cause: None,
+            made: 0,
+            base: 0,
+            replayed_by: None,
             attempts: Vec::new(),
         }
     }
@@ -190,26 +264,63 @@ mod tests {
     }
 
     #[test]
-    fn pages_merge_shards_newest_first_and_never_skip() {
+    fn pages_merge_shards_in_order_and_never_skip() {
         let shard = |found: &[u64], read_to: Option<u64>| Shard {
             found: found.iter().map(|ms| delivery(*ms)).collect(),
             read_to: read_to.map(|ms| delivery(ms).id),
         };
-        let page = merge(vec![shard(&[9, 5], None), shard(&[8, 7], Some(7))], 10);
+        let next = |page: &DeliveryPage| page.next.map(|id| id.accepted().millis());
+        let page = merge(
+            vec![shard(&[9, 5], None), shard(&[8, 7], Some(7))],
+            10,
+            false,
+        );
         assert_eq!(
             times(&page),
             [9, 8, 7],
             "5 waits: the other shard was read only to 7"
         );
-        assert_eq!(page.next.map(|id| id.accepted().millis()), Some(7));
-
-        let page = merge(vec![shard(&[9, 5], None), shard(&[8], None)], 2);
-        assert_eq!(
-            (times(&page), page.next.map(|id| id.accepted().millis())),
-            (vec![9, 8], Some(8))
+        assert_eq!(next(&page), Some(7));
+        let page = merge(
+            vec![shard(&[5, 9], None), shard(&[7, 8], Some(8))],
+            10,
+            true,
         );
+        assert_eq!((times(&page), next(&page)), (vec![5, 7, 8], Some(8)));
 
-        let page = merge(vec![shard(&[9], None), shard(&[], None)], 2);
+        for (oldest_first, expected) in [(false, vec![9, 8]), (true, vec![5, 8])] {
+            let page = merge(
+                vec![shard(&[9, 5], None), shard(&[8], None)],
+                2,
+                oldest_first,
+            );
+            assert_eq!((times(&page), next(&page)), (expected, Some(8)));
+        }
+
+        let page = merge(vec![shard(&[9], None), shard(&[], None)], 2, false);
         assert_eq!((times(&page), page.next), (vec![9], None));
+    }
+
+    #[test]
+    fn bounds_take_the_first_moment_and_leave_out_the_last_and_the_cursor() {
+        let at = |ms: Option<u64>| ms.map(Timestamp::from_millis);
+        for (since, until, order, expected) in [
+            (None, None, Order::NewestFirst(None), vec![3, 4, 5, 6, 7]),
+            (Some(4), Some(6), Order::NewestFirst(None), vec![4, 5]),
+            (None, None, Order::NewestFirst(Some(id(5))), vec![3, 4]),
+            (Some(4), None, Order::NewestFirst(Some(id(6))), vec![4, 5]),
+            (None, Some(7), Order::OldestFirst(Some(id(4))), vec![5, 6]),
+            (Some(6), None, Order::OldestFirst(Some(id(4))), vec![6, 7]),
+        ] {
+            let filter = DeliveryFilter {
+                since: at(since),
+                until: at(until),
+                ..DeliveryFilter::default()
+            };
+            let (lower, upper) = order.bounds(&filter);
+            let between = lower..=upper;
+            let within = (3..8).filter(|ms| between.contains(&id(*ms).order()));
+            assert_eq!(within.collect::<Vec<_>>(), expected, "{since:?} {until:?}");
+        }
     }
 }

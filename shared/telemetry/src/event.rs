@@ -47,9 +47,9 @@ events! {
     /// A second, different message carried the id of an event already taken.
     Info DuplicateEventDropped { network: String, event_id: String };
 
-    /// A batch of deliveries was attempted. `stale` were already settled by another attempt.
-    Info BatchDispatched { delivered: u32, retried: u32, dead: u32, stale: u32, duration_ms: u64 }
-        metrics { delivered: Count, retried: Count, dead: Count, stale: Count };
+    /// A batch of deliveries was attempted. `parked` wait for their endpoint to be enabled, `stale` were already settled by another attempt.
+    Info BatchDispatched { delivered: u32, retried: u32, dead: u32, parked: u32, stale: u32, duration_ms: u64 }
+        metrics { delivered: Count, retried: Count, dead: Count, parked: Count, stale: Count };
 
     /// A delivery waits for its endpoint: its breaker is open, or a limit is reached.
     Info DeliveryPostponed { network: String, delivery_id: String, reason: &'static str, wait_ms: u64, postponed: u32 }
@@ -86,6 +86,14 @@ events! {
     /// An attempt was made and its result could not be written; it may be made again.
     Warn ResultLost { network: String, delivery_id: String, attempt: u32, results_lost: u32 }
         metrics { results_lost: Count };
+
+    /// A replay job worked on a page; `found` counts all pages so far.
+    Info ReplayAdvanced { network: String, replay_id: String, state: &'static str, found: u64, replayed: u64, skipped: u64 }
+        metrics { replayed: Count };
+
+    /// A replay job cannot go on: its endpoint is gone or disabled, or Fanfare failed at it.
+    Error ReplayFailed { network: String, replay_id: String, reason: String, replays_failed: u32 }
+        metrics { replays_failed: Count };
 
     /// A message that can never succeed became a visible record.
     Error MessageQuarantined { queue: &'static str, message_id: String, reason: &'static str, quarantined: u32 }

@@ -140,6 +140,7 @@ mod tests {
             delivered: 9,
             retried: 1,
             dead: 0,
+            parked: 0,
             stale: 0,
             duration_ms: 12,
         };

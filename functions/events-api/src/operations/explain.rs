@@ -1,9 +1,9 @@
-use domain::delivery::State;
+use domain::delivery::{State, explain as explain_state};
 use domain::id::EventId;
-use domain::matching::{self, Verdict};
+use domain::matching;
 use futures::future::try_join_all;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
-use store::{Delivery, StoredEvent};
+use store::StoredEvent;
 
 use crate::Deps;
 use crate::shape::{AttemptSummary, Destination, DestinationStatus, EventDetail};
@@ -66,51 +66,24 @@ async fn destined(
     destination: &matching::Destination,
 ) -> Result<Destination, store::Error> {
     let delivery_id = destination.delivery(&stored.event);
-    let delivery = match delivery_id {
-        Some(id) => deps.store.delivery(&stored.event.network, id).await?,
-        None => None,
-    };
-    let (status, explanation) = explained(destination.verdict, delivery.as_ref());
-    let attempts = delivery
-        .as_ref()
-        .map_or(&[][..], |delivery| delivery.attempts.as_slice());
+    let network = &stored.event.network;
+    let delivery = deps.store.delivery(network, delivery_id).await?;
+    let delivery = delivery.as_ref();
+    let attempts = delivery.map_or(&[][..], |delivery| delivery.attempts.as_slice());
+    let state = delivery.map(|delivery| delivery.state);
     Ok(Destination {
         endpoint_id: destination.endpoint.to_string(),
-        status,
-        explanation,
-        delivery_id: delivery_id.map(|id| id.to_string()),
-        attempts: u32::try_from(attempts.len()).unwrap_or(u32::MAX),
-        next_attempt_at: match delivery.as_ref().map(|delivery| delivery.state) {
+        status: DestinationStatus::of(state),
+        explanation: delivery.map_or_else(
+            || "the delivery is about to be recorded".to_owned(),
+            |delivery| explain_state(delivery.state, delivery.cause.as_ref(), attempts.last()),
+        ),
+        delivery_id: delivery_id.to_string(),
+        attempts: delivery.map_or(0, |delivery| delivery.made),
+        next_attempt_at: match state {
             Some(State::Pending { next_attempt }) => next_attempt.map(|at| at.to_string()),
-            Some(State::Delivered | State::Dead) | None => None,
+            Some(State::Parked | State::Delivered | State::Dead | State::Discarded) | None => None,
         },
         last_attempt: attempts.last().map(AttemptSummary::of),
     })
-}
-
-fn explained(verdict: Verdict, delivery: Option<&Delivery>) -> (DestinationStatus, String) {
-    let last = delivery.and_then(|delivery| delivery.attempts.last());
-    let last = last.map_or("it has not been tried yet", |attempt| {
-        attempt.explanation.as_str()
-    });
-    match (verdict, delivery.map(|delivery| delivery.state)) {
-        (Verdict::Disabled, _) => (
-            DestinationStatus::Skipped,
-            "the endpoint was disabled when the event was accepted".to_owned(),
-        ),
-        (Verdict::Deliver, None) => (
-            DestinationStatus::Pending,
-            "the delivery is about to be queued".to_owned(),
-        ),
-        (Verdict::Deliver, Some(State::Pending { .. })) => {
-            (DestinationStatus::Pending, last.to_owned())
-        }
-        (Verdict::Deliver, Some(State::Delivered)) => {
-            (DestinationStatus::Delivered, last.to_owned())
-        }
-        (Verdict::Deliver, Some(State::Dead)) => (
-            DestinationStatus::Dead,
-            format!("given up after the last attempt: {last}"),
-        ),
-    }
 }

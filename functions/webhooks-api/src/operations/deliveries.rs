@@ -1,8 +1,9 @@
 use domain::id::{DeliveryId, EndpointId};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
-use store::StateFilter;
+use store::{Delivery, DeliveryFilter, Order};
 
-use super::page::{cursor, invalid, limit};
+use super::fields::Fields;
+use super::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{DeliveryBody, DeliveryPageBody};
 
@@ -15,7 +16,10 @@ use crate::shape::{DeliveryBody, DeliveryPageBody};
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
-        ("status" = Option<String>, Query, description = "`pending`, `delivered` or `dead`; all if absent"),
+        ("status" = Option<String>, Query, description = "`pending`, `parked`, `delivered`, `dead` or `discarded`, or several with commas between; all if absent"),
+        ("eventType" = Option<String>, Query, description = "A type or a pattern such as `message.*`, or several with commas between"),
+        ("since" = Option<String>, Query, description = "Only events accepted then or later; RFC 3339"),
+        ("until" = Option<String>, Query, description = "Only events accepted before then; RFC 3339"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
@@ -29,7 +33,7 @@ use crate::shape::{DeliveryBody, DeliveryPageBody};
 pub(crate) fn list_doc() {}
 
 pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
-    call.only_queries(&["status", "limit", "cursor"])?;
+    call.only_queries(&["status", "eventType", "since", "until", "limit", "cursor"])?;
     let network = call.network()?;
     let endpoint =
         EndpointId::parse(call.parameter("id")).ok_or(Problem::NotFound { what: "endpoint" })?;
@@ -40,7 +44,13 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     );
     let page = deps
         .store
-        .list_deliveries(&network, endpoint, filter, before, limit)
+        .list_deliveries(
+            &network,
+            endpoint,
+            &filter,
+            Order::NewestFirst(before),
+            limit,
+        )
         .await?;
     // The deliveries of a deleted endpoint stay visible; one that never was gets a 404.
     if page.deliveries.is_empty()
@@ -59,14 +69,17 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     ))
 }
 
-fn filter(call: &Call) -> Result<StateFilter, Problem> {
-    match call.query("status") {
-        None => Ok(StateFilter::Any),
-        Some("pending") => Ok(StateFilter::Pending),
-        Some("delivered") => Ok(StateFilter::Delivered),
-        Some("dead") => Ok(StateFilter::Dead),
-        Some(_) => Err(invalid("status", "must be pending, delivered or dead")),
-    }
+fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
+    let mut fields = Fields::default();
+    let filter = DeliveryFilter {
+        states: fields.states("status", call.queries("status")),
+        or_replayed_by: None,
+        event_types: fields.patterns("eventType", call.queries("eventType")),
+        since: fields.time("since", call.query("since")),
+        until: fields.time("until", call.query("until")),
+    };
+    fields.check()?;
+    Ok(filter)
 }
 
 #[utoipa::path(
@@ -86,13 +99,15 @@ fn filter(call: &Call) -> Result<StateFilter, Problem> {
 pub(crate) fn get_doc() {}
 
 pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
-    const NOT_FOUND: Problem = Problem::NotFound { what: "delivery" };
     call.only_queries(&[])?;
-    let id = DeliveryId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
-    let delivery = deps
-        .store
-        .delivery(&call.network()?, id)
-        .await?
-        .ok_or(NOT_FOUND)?;
+    let delivery = find(deps, &call).await?;
     Ok(Reply::json(200, &DeliveryBody::of(&delivery)))
+}
+
+/// The delivery named in the path.
+pub(crate) async fn find(deps: &Deps, call: &Call) -> Result<Delivery, Failure> {
+    const NOT_FOUND: Problem = Problem::NotFound { what: "delivery" };
+    let id = DeliveryId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
+    let found = deps.store.delivery(&call.network()?, id).await?;
+    Ok(found.ok_or(NOT_FOUND)?)
 }

@@ -121,3 +121,30 @@ pub(crate) fn etag(endpoint: &Endpoint) -> String {
 pub(crate) fn check_version(call: &Call, endpoint: &Endpoint) -> Result<(), Problem> {
     call.if_match(endpoint.version)
 }
+
+/// How often the endpoint's record is written anew when others change it at the same time.
+const MAX_ROUNDS: u32 = 5;
+
+/// Writes a change that can be built on any version of the endpoint.
+pub(crate) async fn rewrite(
+    deps: &Deps,
+    first: Endpoint,
+    change: impl Fn(Endpoint) -> Endpoint,
+) -> Result<Endpoint, Failure> {
+    let (network, id) = (first.network.clone(), first.id);
+    let mut seen = first;
+    for _ in 0..MAX_ROUNDS {
+        let version = seen.version.saturating_add(1);
+        let changed = Endpoint {
+            version,
+            updated: deps.platform.clock.now(),
+            ..change(seen)
+        };
+        if deps.store.update_endpoint(&changed).await? {
+            return Ok(changed);
+        }
+        let again = deps.store.endpoint(&network, id).await?;
+        seen = again.ok_or(Problem::NotFound { what: "endpoint" })?;
+    }
+    Err(Problem::PreconditionFailed.into())
+}

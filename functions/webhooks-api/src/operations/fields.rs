@@ -3,12 +3,16 @@
 use std::ops::RangeInclusive;
 
 use domain::address::AddressPolicy;
-use domain::endpoint::{Format, MAX_DESCRIPTION, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_RATE, Timeout};
+use domain::delivery::State;
+use domain::endpoint::{
+    Format, MAX_DESCRIPTION, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_RATE, Timeout, disabled,
+};
 use domain::event_type::Pattern;
 use domain::field::FieldError;
 use domain::filter::Filter;
 use domain::retry::Schedule;
 use domain::signing::{Scheme, Secret};
+use domain::time::Timestamp;
 use domain::webhook_url::{OwnNames, WebhookUrl};
 use http_api::Problem;
 use serde_json::Value;
@@ -119,6 +123,57 @@ impl Fields {
 
     pub(crate) fn rate(&mut self, number: Option<u32>) -> Option<u32> {
         self.within("ratePerSecond", number, 1..=MAX_RATE)
+    }
+
+    /// States by their words; `field` of the request named them.
+    pub(crate) fn states<'t>(
+        &mut self,
+        field: &str,
+        words: impl Iterator<Item = &'t str>,
+    ) -> Vec<State> {
+        let states: Vec<_> = words.map(State::parse).collect();
+        if states.contains(&None) {
+            let known = State::ALL.map(State::word).join(", ");
+            self.broken(field, "format", &format!("must be of {known}"));
+        }
+        states.into_iter().flatten().collect()
+    }
+
+    /// Patterns that choose among deliveries.
+    pub(crate) fn patterns<'t>(
+        &mut self,
+        field: &str,
+        texts: impl Iterator<Item = &'t str>,
+    ) -> Vec<Pattern> {
+        let patterns: Vec<_> = texts.map(Pattern::parse).collect();
+        if patterns.contains(&None) {
+            self.broken(field, "format", Pattern::RULE);
+        }
+        if patterns.len() > MAX_PATTERNS {
+            let rule = format!("must hold at most {MAX_PATTERNS} patterns");
+            self.broken(field, "count", &rule);
+        }
+        patterns.into_iter().flatten().collect()
+    }
+
+    pub(crate) fn time(&mut self, field: &str, text: Option<&str>) -> Option<Timestamp> {
+        let parsed = Timestamp::parse(text?);
+        if parsed.is_none() {
+            let rule = "must be an RFC 3339 date and time, e.g. 2026-01-31T12:00:00Z";
+            self.broken(field, "format", rule);
+        }
+        parsed
+    }
+
+    /// Why an endpoint is switched off, in the caller's words.
+    pub(crate) fn reason(&mut self, text: Option<String>) -> String {
+        let text = text.filter(|text| !text.is_empty());
+        let text = text.unwrap_or_else(|| disabled::BY_REQUEST.to_owned());
+        if text.chars().count() > disabled::MAX_REASON {
+            let rule = format!("must have at most {} characters", disabled::MAX_REASON);
+            self.broken("reason", "too_long", &rule);
+        }
+        text
     }
 
     fn within(

@@ -15,11 +15,16 @@ use crate::Deps;
 /// Reports a change that was made. The change stands whether the queue takes the news or not, so a
 /// refusal is for the log alone.
 pub(crate) async fn report(deps: &Deps, name: &'static str, endpoint: &Endpoint, more: &Value) {
+    tell(deps, endpoint, News::of(name, endpoint, more)).await;
+}
+
+/// The same for news that are worded already.
+pub(crate) async fn tell(deps: &Deps, endpoint: &Endpoint, news: News) {
     let now = deps.platform.clock.now();
     let network = &endpoint.network;
     let id = EventId::generate(now, deps.platform.random.bytes());
     let outgoing = Outgoing {
-        body: write_news(network, &id, &News::of(name, endpoint, more), now),
+        body: write_news(network, &id, &news, now),
         group: network.to_string(),
         delay: Duration::ZERO,
     };

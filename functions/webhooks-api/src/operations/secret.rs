@@ -11,7 +11,7 @@ use serde_json::json;
 use vault::Edit;
 
 use super::create::{MAX_BODY, published};
-use super::endpoints::{check_version, find, shown};
+use super::endpoints::{check_version, find, rewrite, shown};
 use super::fields::Fields;
 use super::news;
 use crate::Deps;
@@ -23,9 +23,6 @@ const GRACE: Duration = Duration::from_secs(24 * 3600);
 
 /// The longest grace. Source: Svix, 7 days.
 const MAX_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
-
-/// How often the endpoint's record is written anew when others change it at the same time.
-const MAX_ROUNDS: u32 = 5;
 
 #[utoipa::path(
     post,
@@ -140,30 +137,6 @@ fn newest(before: SecretRef, after: SecretRef) -> SecretRef {
     } else {
         after
     }
-}
-
-/// Writes a change that can be built on any version of the endpoint.
-async fn rewrite(
-    deps: &Deps,
-    first: Endpoint,
-    change: impl Fn(Endpoint) -> Endpoint,
-) -> Result<Endpoint, Failure> {
-    let (network, id) = (first.network.clone(), first.id);
-    let mut seen = first;
-    for _ in 0..MAX_ROUNDS {
-        let version = seen.version.saturating_add(1);
-        let changed = Endpoint {
-            version,
-            updated: deps.platform.clock.now(),
-            ..change(seen)
-        };
-        if deps.store.update_endpoint(&changed).await? {
-            return Ok(changed);
-        }
-        let again = deps.store.endpoint(&network, id).await?;
-        seen = again.ok_or(Problem::NotFound { what: "endpoint" })?;
-    }
-    Err(Problem::PreconditionFailed.into())
 }
 
 #[utoipa::path(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::catalogue;
 use domain::event_type::EventType;
-use domain::id::{DeliveryId, EventId};
+use domain::id::EventId;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use queue::Outgoing;
@@ -120,12 +120,11 @@ async fn look(deps: &Deps, call: &Call, id: &EventId) -> Result<Option<Delivery>
     let Some(stored) = deps.store.event(&network, id).await? else {
         return Ok(None);
     };
-    let delivery: Option<DeliveryId> = stored
-        .plan
-        .first()
-        .and_then(|destination| destination.delivery(&stored.event));
-    match delivery {
-        Some(delivery) => Ok(deps.store.delivery(&network, delivery).await?),
+    match stored.plan.first() {
+        Some(destination) => {
+            let delivery = destination.delivery(&stored.event);
+            Ok(deps.store.delivery(&network, delivery).await?)
+        }
         None => Ok(None),
     }
 }

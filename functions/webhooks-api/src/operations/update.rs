@@ -9,6 +9,8 @@ use super::endpoints::{check_version, find, shown};
 use super::fields::Fields;
 use super::headers::choose;
 use super::news;
+use super::replays::resume;
+use super::switch::recovered;
 use crate::Deps;
 use crate::shape::{EndpointBody, UpdateEndpoint};
 
@@ -18,7 +20,7 @@ use crate::shape::{EndpointBody, UpdateEndpoint};
     operation_id = "updateEndpoint",
     tag = "Webhooks",
     summary = "Change an endpoint",
-    description = "Deliveries already owed go to the new URL. The way of signing is changed by a rotation.",
+    description = "Deliveries already owed go to the new URL. Setting `enabled` to true resumes what was parked, as `POST …/enable` does. The way of signing is changed by a rotation.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -42,6 +44,10 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     check_version(&call, &endpoint)?;
     let now = deps.platform.clock.now();
     let kept = kept(deps, &endpoint, &request, now).await?;
+    let enabled = request.enabled == Some(true) && !endpoint.is_enabled();
+    if enabled {
+        recovered(deps, &endpoint).await?;
+    }
     let (mut changed, sensitive) = changed(deps, endpoint, request, &kept, now)?;
     if let Some(sensitive) = sensitive.filter(|sensitive| *sensitive != kept) {
         let (network, at) = (&changed.network, changed.secret);
@@ -52,6 +58,9 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::PreconditionFailed.into());
     }
     news::report(deps, "endpoint.updated", &changed, &json!({})).await;
+    if enabled {
+        resume(deps, &changed).await?;
+    }
     Ok(shown(&changed))
 }
 

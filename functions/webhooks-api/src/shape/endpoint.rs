@@ -1,6 +1,6 @@
 //! Endpoints.
 
-use domain::endpoint::{Disabled, Endpoint, Published};
+use domain::endpoint::{Disabled, Endpoint, Published, disabled};
 use domain::header::{Header, HeaderValue};
 use domain::health::Health;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -127,6 +127,16 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) enabled: Option<bool>,
 }
 
+/// Switching an endpoint off.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DisableEndpoint {
+    /// Why, in words for whoever looks at it later; at most 256 characters.
+    #[serde(default)]
+    #[schema(max_length = 256, example = "maintenance until Monday")]
+    pub(crate) reason: Option<String>,
+}
+
 /// Tells `null` from a field that was left out.
 fn given<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
 where
@@ -210,6 +220,8 @@ pub(crate) struct PublicKeyBody {
 pub(crate) struct DisabledBody {
     /// `by_request`, `gone`, `receiver_asked`, `failing`, or what the request gave.
     pub(crate) reason: String,
+    /// The same for people.
+    pub(crate) explanation: String,
     #[schema(format = DateTime)]
     pub(crate) at: String,
 }
@@ -298,6 +310,7 @@ impl DisabledBody {
     fn of(disabled: &Disabled) -> Self {
         Self {
             reason: disabled.reason.clone(),
+            explanation: disabled::explain(&disabled.reason),
             at: disabled.at.to_string(),
         }
     }

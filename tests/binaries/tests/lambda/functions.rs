@@ -39,6 +39,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     receiver.verified(&secret);
 
     quarantine_an_event(&world, &caller).await;
+    replay_the_first(&world, &caller).await;
     register_a_device(&world, &caller).await;
     change_push_settings(&world, &caller).await;
     delete_webhooks(&world, &caller).await;
@@ -183,6 +184,51 @@ async fn dispatch_beside_garbage(world: &World, queue: &str, outcome: &str) {
         dispatch.log()
     );
     dispatch.says(outcome).await;
+}
+
+/// A job of what was delivered so far: it is sent again, and the job is done.
+async fn replay_the_first(world: &World, caller: &Value) {
+    let api = world.start("WebhooksApi").await;
+    let listed = call(world, &api, caller, "GET", "webhooks", &Value::Null).await;
+    let endpoint = body(&listed)["items"][0]["id"].as_str().unwrap().to_owned();
+    let wanted =
+        json!({ "since": "2026-01-01T00:00:00Z", "status": ["delivered"], "ratePerSecond": 1 });
+    let path = format!("webhooks/{endpoint}/replays");
+    let made = call(world, &api, caller, "POST", &path, &wanted).await;
+    assert_eq!(made["statusCode"], 202, "{made}\n{}", api.log());
+    let message = world.batch("ReplayQueue").await;
+    let jobs = world.start("ReplayJobs").await;
+    let answer = world
+        .within_permissions("ReplayJobs", jobs.call(&message))
+        .await;
+    assert_eq!(answer, json!({ "batchItemFailures": [] }), "{}", jobs.log());
+    jobs.says(r#""event":"ReplayAdvanced""#).await;
+    jobs.says(r#""state":"done""#).await;
+    let job = body(&made)["id"].as_str().unwrap().to_owned();
+    let seen = call(
+        world,
+        &api,
+        caller,
+        "GET",
+        &format!("{path}/{job}"),
+        &Value::Null,
+    )
+    .await;
+    assert_eq!(body(&seen)["status"], "done", "{seen}");
+    // Its queue gives up on it: too late to end it, and nothing is lost.
+    let letter = message["Records"][0]["body"].as_str().unwrap();
+    world.send("ReplayDeadLetterQueue", letter).await;
+    let quarantine = world.start("Quarantine").await;
+    let batch = world.batch("ReplayDeadLetterQueue").await;
+    let answer = world
+        .within_permissions("Quarantine", quarantine.call(&batch))
+        .await;
+    assert_eq!(
+        answer,
+        json!({ "batchItemFailures": [] }),
+        "{}",
+        quarantine.log()
+    );
 }
 
 /// Two dead letters of the events queue: a good event, which goes back, and one that cannot.

@@ -159,6 +159,7 @@ fn binary(function: &str) -> PathBuf {
         "WebhookDispatch" => env!("CARGO_BIN_EXE_lambda-webhook-dispatch"),
         "RetrySweep" => env!("CARGO_BIN_EXE_lambda-retry-sweep"),
         "Quarantine" => env!("CARGO_BIN_EXE_lambda-quarantine"),
+        "ReplayJobs" => env!("CARGO_BIN_EXE_lambda-replay-jobs"),
         "Panicking" => env!("CARGO_BIN_EXE_lambda-panicking"),
         _ => panic!("template.yaml has the function {function}, tests/binaries has not"),
     })

@@ -103,19 +103,14 @@ async fn only_those_who_asked_get_it_and_the_others_are_explained() {
         })
         .await;
     assert_eq!(seen.body["destinationCount"], 2);
-    let skipped = seen.body["destinations"]
+    let parked = seen.body["destinations"]
         .as_array()
         .unwrap()
         .iter()
         .find(|d| d["endpointId"] == off.as_str())
         .unwrap();
-    assert_eq!(skipped["status"], "skipped");
-    assert!(
-        skipped["explanation"]
-            .as_str()
-            .unwrap()
-            .contains("disabled")
-    );
+    assert_eq!(parked["status"], "parked");
+    assert!(parked["explanation"].as_str().unwrap().contains("disabled"));
     fanfare.system.stop().await;
     assert_eq!(posts.received().len(), 1);
 }

@@ -189,54 +189,6 @@ async fn a_lost_message_is_found_by_the_sweep_and_the_new_url_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_to_a_disabled_endpoint_waits_and_uses_up_no_try() {
-    let clock = ManualClock::at(START);
-    let fanfare = fanfare_at(&clock).await;
-    let receiver = Receiver::start(|_, before| if before == 0 { 500_u16 } else { 200 }).await;
-    let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
-    fanfare
-        .report(&json!({ "id": "waits", "event": "a.b", "data": {} }))
-        .await;
-    let deliveries = format!("/webhooks/{endpoint}/deliveries");
-    let tried = |count: usize| {
-        move |a: &crate::harness::Answer| {
-            a.body["items"][0]["attempts"]
-                .as_array()
-                .is_some_and(|tries| tries.len() == count)
-        }
-    };
-    let first = fanfare.until(&deliveries, tried(1)).await;
-    let planned = first.text("/items/0/nextAttemptAt");
-    let path = format!("/webhooks/{endpoint}");
-    fanfare
-        .call(
-            &fanfare.admin(),
-            "PATCH",
-            &path,
-            r#"{"enabled":false}"#,
-            &[],
-        )
-        .await;
-    advance(&fanfare, &clock, Duration::from_secs(10)).await;
-    let parked = fanfare
-        .until(&deliveries, |a| {
-            a.body["items"][0]["nextAttemptAt"] != planned.as_str()
-        })
-        .await;
-    assert_eq!(parked.body["items"][0]["status"], "pending");
-    assert!(tried(1)(&parked), "no try was used up");
-    fanfare
-        .call(&fanfare.admin(), "PATCH", &path, r#"{"enabled":true}"#, &[])
-        .await;
-    advance(&fanfare, &clock, Duration::from_secs(1000)).await;
-    fanfare
-        .until(&deliveries, |a| a.body["items"][0]["status"] == "delivered")
-        .await;
-    fanfare.system.stop().await;
-    assert_eq!(receiver.received().len(), 2);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn dead_letters_come_back_and_what_never_works_becomes_a_visible_death() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;

@@ -1,0 +1,155 @@
+//! The deliveries of one page, each sent again once.
+
+use std::time::Duration;
+
+use domain::delivery::State;
+use domain::endpoint::Endpoint;
+use domain::id::DeliveryId;
+use domain::replay::{Counts, Job};
+use domain::time::Timestamp;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use queue::Outgoing;
+use queue::message::DeliveryMessage;
+use store::{Delivery, DeliveryFilter, Order, Round};
+use telemetry::chain::chain;
+use telemetry::event::RecordFailed;
+
+use crate::Deps;
+
+/// Writes at the same time: Lambda gives a function 1,024 file descriptors.
+const IN_FLIGHT: usize = 32;
+
+/// What a page came to.
+#[derive(Debug)]
+pub(crate) struct Done {
+    pub(crate) counts: Counts,
+    /// How many messages went out.
+    pub(crate) sent: u32,
+    /// The delivery that the next page starts after; `None` when this was the last.
+    pub(crate) next: Option<DeliveryId>,
+}
+
+/// What became of one delivery.
+enum Looked {
+    /// It is pending for this job, and its message is to be sent.
+    Owed(Box<Outgoing>),
+    /// This job replayed it when it worked on this page before, and its attempt was made.
+    Before,
+    Skipped,
+}
+
+/// Begins a round for each delivery of the job's next page and sends their messages, spread over
+/// the seconds that the job's rate gives them.
+///
+/// # Errors
+/// When the table does not answer; the page is then repeated, and finds what was done already.
+pub(crate) async fn work(deps: &Deps, job: &Job, endpoint: &Endpoint) -> Result<Done, String> {
+    let wanted = &job.wanted;
+    let filter = DeliveryFilter {
+        states: wanted.states.clone(),
+        or_replayed_by: Some(job.id),
+        event_types: wanted.event_types.clone(),
+        since: Some(wanted.since),
+        until: Some(wanted.until),
+    };
+    let order = Order::OldestFirst(job.cursor);
+    let limit = usize::try_from(job.page()).unwrap_or(usize::MAX);
+    let page = deps
+        .store
+        .list_deliveries(&job.network, job.endpoint, &filter, order, limit)
+        .await;
+    let page = page.map_err(|error| chain(&error))?;
+    let now = deps.platform.clock.now();
+    let looks: Vec<_> = page
+        .deliveries
+        .iter()
+        .zip(0..)
+        .map(|(delivery, index)| look(deps, job, endpoint, delivery, job.delay(index), now))
+        .collect();
+    let looked: Vec<_> = stream::iter(looks)
+        .buffered(IN_FLIGHT)
+        .try_collect()
+        .await
+        .map_err(|error: store::Error| chain(&error))?;
+    let mut counts = Counts::default();
+    let mut outgoing = Vec::new();
+    for looked in looked {
+        counts.found += 1;
+        match looked {
+            Looked::Owed(message) => {
+                counts.replayed += 1;
+                outgoing.push(*message);
+            }
+            Looked::Before => counts.replayed += 1,
+            Looked::Skipped => counts.skipped += 1,
+        }
+    }
+    send(deps, job, &outgoing).await;
+    Ok(Done {
+        counts,
+        sent: u32::try_from(outgoing.len()).unwrap_or(u32::MAX),
+        next: page.next,
+    })
+}
+
+async fn look(
+    deps: &Deps,
+    job: &Job,
+    endpoint: &Endpoint,
+    delivery: &Delivery,
+    delay: Duration,
+    now: Timestamp,
+) -> Result<Looked, store::Error> {
+    let owed = || Looked::Owed(Box::new(message(endpoint, delivery, delay)));
+    if delivery.replayed_by == Some(job.id) {
+        let waits = matches!(delivery.state, State::Pending { .. });
+        let untried = waits && delivery.made == delivery.base;
+        return Ok(if untried { owed() } else { Looked::Before });
+    }
+    if !delivery.state.is_replayable() {
+        return Ok(Looked::Skipped);
+    }
+    let round = Round {
+        next: now.after(delay),
+        now,
+        job: Some(job.id),
+    };
+    let begun = deps.store.begin_round(delivery, round).await?;
+    Ok(if begun { owed() } else { Looked::Skipped })
+}
+
+fn message(endpoint: &Endpoint, delivery: &Delivery, delay: Duration) -> Outgoing {
+    let message = DeliveryMessage {
+        network: delivery.network.clone(),
+        delivery: delivery.id,
+        event: delivery.event.clone(),
+        attempt: delivery.made.saturating_add(1),
+        endpoint_version: endpoint.version,
+        // The sweep knows of it too, and a repeated page sends it again.
+        repeated: true,
+        reserved: false,
+        body: None,
+    };
+    Outgoing {
+        body: message.write(),
+        group: endpoint.id.to_string(),
+        delay,
+    }
+}
+
+/// The rounds are on record: a message that the queue does not take is sent by the sweep, ten
+/// minutes late.
+async fn send(deps: &Deps, job: &Job, outgoing: &[Outgoing]) {
+    for sent in deps.retries.send(outgoing).await {
+        if let Err(error) = sent {
+            let event = RecordFailed {
+                queue: "replays",
+                message_id: job.id.to_string(),
+                error: error.to_string(),
+                records_failed: 1,
+            };
+            let now = deps.platform.clock.now();
+            deps.platform.telemetry.emit(&event, now.millis());
+        }
+    }
+}

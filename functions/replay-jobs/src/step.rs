@@ -1,0 +1,130 @@
+//! One step of a job: a page, its record, and the message for the next.
+
+use std::time::Duration;
+
+use domain::endpoint::{Endpoint, disabled};
+use domain::id::EventId;
+use domain::operational::News;
+use domain::replay::{Job, State};
+use queue::message::write_news;
+use queue::replay::ReplayMessage;
+use queue::{Outgoing, Record};
+use serde_json::json;
+use telemetry::chain::chain;
+use telemetry::event::{ReplayAdvanced, ReplayFailed};
+
+use crate::Deps;
+use crate::page::{Done, work};
+
+/// Takes the job that `record` names one page further.
+///
+/// # Errors
+/// When a store or queue does not answer; the record is received again then, and goes on where the
+/// job's own record says.
+pub(crate) async fn step(deps: &Deps, record: &Record) -> Result<(), String> {
+    let message = match ReplayMessage::read(&record.body) {
+        Ok(message) => message,
+        // To the dead letters, where quarantine makes it visible.
+        Err(malformed) => return Err(malformed.word().to_owned()),
+    };
+    let (network, endpoint) = (&message.network, message.endpoint);
+    let job = deps.store.replay(network, endpoint, message.replay).await;
+    let Some(job) = job.map_err(|error| chain(&error))? else {
+        return Ok(());
+    };
+    if job.state.has_ended() {
+        return Ok(());
+    }
+    let found = deps.store.endpoint(network, endpoint).await;
+    match found.map_err(|error| chain(&error))? {
+        None => fail(deps, &job, "the endpoint was deleted").await,
+        Some(endpoint) => match &endpoint.disabled {
+            Some(why) => {
+                let why = disabled::explain(&why.reason);
+                fail(deps, &job, &format!("the endpoint is disabled: {why}")).await
+            }
+            None => advance(deps, job, &endpoint).await,
+        },
+    }
+}
+
+async fn advance(deps: &Deps, job: Job, endpoint: &Endpoint) -> Result<(), String> {
+    let done = work(deps, &job, endpoint).await?;
+    let now = deps.platform.clock.now();
+    let Done { counts, sent, next } = done;
+    let after = job.after(counts, next, now);
+    let saved = deps.store.save_replay(&after).await;
+    if !saved.map_err(|error| chain(&error))? {
+        // Stopped meanwhile, or another holder of the message did this step and goes on.
+        let counted = deps.store.count_stopped(&after).await;
+        return counted.map_err(|error| chain(&error));
+    }
+    let event = ReplayAdvanced {
+        network: after.network.to_string(),
+        replay_id: after.id.to_string(),
+        state: after.state.word(),
+        found: after.counts.found,
+        replayed: counts.replayed,
+        skipped: counts.skipped,
+    };
+    deps.platform.telemetry.emit(&event, now.millis());
+    if after.state == State::Done {
+        tell(deps, &after, endpoint).await;
+        return Ok(());
+    }
+    proceed(deps, &after, after.pause(sent)).await
+}
+
+/// Sends the message for the next page. Should that fail, the one in hand is received again.
+async fn proceed(deps: &Deps, job: &Job, delay: Duration) -> Result<(), String> {
+    let message = ReplayMessage {
+        network: job.network.clone(),
+        endpoint: job.endpoint,
+        replay: job.id,
+    };
+    let outgoing = Outgoing {
+        body: message.write(),
+        group: job.network.to_string(),
+        delay,
+    };
+    for sent in deps.replays.send(&[outgoing]).await {
+        sent.map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+async fn fail(deps: &Deps, job: &Job, reason: &str) -> Result<(), String> {
+    let now = deps.platform.clock.now();
+    let named = (&job.network, job.endpoint, job.id);
+    let stopped = deps.store.stop_replay(named, Some(reason), now).await;
+    if stopped.map_err(|error| chain(&error))? {
+        let event = ReplayFailed {
+            network: job.network.to_string(),
+            replay_id: job.id.to_string(),
+            reason: reason.to_owned(),
+            replays_failed: 1,
+        };
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
+    Ok(())
+}
+
+/// Tells whoever subscribed. The job's record says the same, so what the queue does not take is
+/// lost without harm.
+async fn tell(deps: &Deps, job: &Job, endpoint: &Endpoint) {
+    let now = deps.platform.clock.now();
+    let more = json!({
+        "replayId": job.id.to_string(),
+        "found": job.counts.found,
+        "replayed": job.counts.replayed,
+        "skipped": job.counts.skipped,
+    });
+    let news = News::of("replay.finished", endpoint, &more);
+    let id = EventId::generate(now, deps.platform.random.bytes());
+    let outgoing = Outgoing {
+        body: write_news(&job.network, &id, &news, now),
+        group: job.network.to_string(),
+        delay: Duration::ZERO,
+    };
+    drop(deps.events.send(&[outgoing]).await);
+}

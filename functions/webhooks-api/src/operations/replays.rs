@@ -1,0 +1,243 @@
+//! Replay jobs: many deliveries of one endpoint, sent again.
+
+use std::time::Duration;
+
+use domain::delivery;
+use domain::endpoint::Endpoint;
+use domain::id::{EndpointId, ReplayId};
+use domain::replay::{DEFAULT_RATE, DEFAULT_STATES, Job, State, Wanted};
+use domain::time::Timestamp;
+use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
+use queue::Outgoing;
+use queue::replay::ReplayMessage;
+
+use super::create::MAX_BODY;
+use super::endpoints::find;
+use super::fields::Fields;
+use super::page::{cursor, limit};
+use crate::Deps;
+use crate::shape::{CreateReplay, ReplayBody, ReplayPageBody};
+
+/// How much longer than now a resumption looks: the clocks that accept events may be ahead.
+const CLOCKS: Duration = Duration::from_secs(60);
+
+#[utoipa::path(
+    post,
+    path = "/v1/networks/{network}/webhooks/{id}/replays",
+    operation_id = "createReplay",
+    tag = "Deliveries",
+    summary = "Send many deliveries of an endpoint again",
+    description = "A durable job: it goes on after any crash, sends each delivery it finds once, oldest first, at the rate asked for, to the URL the endpoint has then. `webhook-id` stays the same.",
+    params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The endpoint's id")),
+    request_body = CreateReplay,
+    responses(
+        (status = 202, description = "The job; Location is where its progress is", body = ReplayBody),
+        (status = "4XX", description = "Refused; nothing is sent", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `create`")]
+pub(crate) fn create_doc() {}
+
+pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let body = call.body(MAX_BODY)?;
+    let request: CreateReplay = parse_json(&body)?;
+    let endpoint = find(deps, &call).await?;
+    let wanted = wanted(&request, deps.platform.clock.now())?;
+    if !endpoint.is_enabled() {
+        return Err(Problem::EndpointDisabled.into());
+    }
+    let job = start(deps, &endpoint, wanted).await?;
+    let location = format!(
+        "/v1/networks/{}/webhooks/{}/replays/{}",
+        job.network, job.endpoint, job.id
+    );
+    Ok(Reply::json(202, &ReplayBody::of(&job)).header("location", &location))
+}
+
+fn wanted(request: &CreateReplay, now: Timestamp) -> Result<Wanted, Problem> {
+    let mut fields = Fields::default();
+    let words = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let states = words(&request.status);
+    let mut states = fields.states("status", states.iter().map(String::as_str));
+    if !states.iter().all(|state| state.is_replayable()) {
+        let rule = "can only be delivered, dead or parked: others are under way or given up";
+        fields.broken("status", "state", rule);
+    }
+    if states.is_empty() {
+        states = DEFAULT_STATES.to_vec();
+    }
+    let types = words(&request.event_types);
+    let since = fields.time("since", Some(&request.since));
+    let until = fields.time("until", request.until.as_deref());
+    let wanted = Wanted {
+        since: since.unwrap_or_default(),
+        // What is accepted from now on is none of the past.
+        until: until.unwrap_or(now).min(now),
+        states,
+        event_types: fields.patterns("eventTypes", types.iter().map(String::as_str)),
+        rate: fields.rate(request.rate_per_second).unwrap_or(DEFAULT_RATE),
+    };
+    if since.is_some() && wanted.since >= wanted.until {
+        fields.broken("since", "range", "must be before until, and in the past");
+    }
+    fields.check()?;
+    Ok(wanted)
+}
+
+/// Starts the job that resumes everything parked of an endpoint that was just enabled.
+pub(crate) async fn resume(deps: &Deps, endpoint: &Endpoint) -> Result<Job, Failure> {
+    let wanted = Wanted {
+        since: Timestamp::EPOCH,
+        until: deps.platform.clock.now().after(CLOCKS),
+        states: vec![delivery::State::Parked],
+        event_types: Vec::new(),
+        rate: DEFAULT_RATE,
+    };
+    start(deps, endpoint, wanted).await
+}
+
+/// Records the job, then sets it going. One that the queue does not take is ended at once.
+async fn start(deps: &Deps, endpoint: &Endpoint, wanted: Wanted) -> Result<Job, Failure> {
+    let now = deps.platform.clock.now();
+    let id = ReplayId::generate(now, deps.platform.random.bytes());
+    let job = Job::new(id, endpoint.network.clone(), endpoint.id, wanted, now);
+    deps.store.create_replay(&job).await?;
+    let message = ReplayMessage {
+        network: job.network.clone(),
+        endpoint: job.endpoint,
+        replay: job.id,
+    };
+    let outgoing = Outgoing {
+        body: message.write(),
+        group: job.network.to_string(),
+        delay: Duration::ZERO,
+    };
+    for sent in deps.replays.send(&[outgoing]).await {
+        if let Err(error) = sent {
+            let named = (&job.network, job.endpoint, job.id);
+            let reason = Some("its queue did not take it");
+            deps.store.stop_replay(named, reason, now).await?;
+            return Err(error.into());
+        }
+    }
+    Ok(job)
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/networks/{network}/webhooks/{id}/replays",
+    operation_id = "listReplays",
+    tag = "Deliveries",
+    summary = "The replay jobs of an endpoint, newest first",
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page", body = ReplayPageBody),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `list`")]
+pub(crate) fn list_doc() {}
+
+pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&["limit", "cursor"])?;
+    let (limit, before) = (limit(&call)?, cursor(&call, ReplayId::parse)?);
+    let endpoint =
+        EndpointId::parse(call.parameter("id")).ok_or(Problem::NotFound { what: "endpoint" })?;
+    let network = call.network()?;
+    let page = deps
+        .store
+        .list_replays(&network, endpoint, before, limit)
+        .await?;
+    Ok(Reply::json(
+        200,
+        &ReplayPageBody {
+            items: page.jobs.iter().map(ReplayBody::of).collect(),
+            next_cursor: page.next.map(|id| id.to_string()),
+        },
+    ))
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/networks/{network}/webhooks/{id}/replays/{replay}",
+    operation_id = "getReplay",
+    tag = "Deliveries",
+    summary = "How far a replay job is",
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("replay" = String, Path, description = "The job's id"),
+    ),
+    responses(
+        (status = 200, description = "The job", body = ReplayBody),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `get`")]
+pub(crate) fn get_doc() {}
+
+pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    Ok(Reply::json(
+        200,
+        &ReplayBody::of(&named(deps, &call).await?),
+    ))
+}
+
+/// The job named in the path.
+async fn named(deps: &Deps, call: &Call) -> Result<Job, Failure> {
+    const NOT_FOUND: Problem = Problem::NotFound { what: "replay job" };
+    let endpoint = EndpointId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
+    let id = ReplayId::parse(call.parameter("replay")).ok_or(NOT_FOUND)?;
+    let found = deps.store.replay(&call.network()?, endpoint, id).await?;
+    Ok(found.ok_or(NOT_FOUND)?)
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/networks/{network}/webhooks/{id}/replays/{replay}/cancel",
+    operation_id = "cancelReplay",
+    tag = "Deliveries",
+    summary = "Stop a replay job",
+    description = "What it replayed until then stays replayed. A page under way is finished.",
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("replay" = String, Path, description = "The job's id"),
+    ),
+    responses(
+        (status = 200, description = "The job, cancelled", body = ReplayBody),
+        (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `cancel`")]
+pub(crate) fn cancel_doc() {}
+
+pub(crate) async fn cancel(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let job = named(deps, &call).await?;
+    let now = deps.platform.clock.now();
+    let stops = (&job.network, job.endpoint, job.id);
+    let stopped = deps.store.stop_replay(stops, None, now).await?;
+    let job = named(deps, &call).await?;
+    if !stopped && job.state != State::Cancelled {
+        return Err(Problem::WrongState {
+            what: "replay job",
+            state: job.state.word(),
+            allowed: "queued or running",
+            action: "cancelled",
+        }
+        .into());
+    }
+    Ok(Reply::json(200, &ReplayBody::of(&job)))
+}

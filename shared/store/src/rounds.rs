@@ -1,0 +1,162 @@
+//! Deliveries that leave the flow of tries, and how they come back.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delivery::{Cause, State, arrange};
+use domain::id::{DeliveryId, NetworkId, ReplayId};
+use domain::time::Timestamp;
+
+use crate::attempt_log::write_attempt;
+use crate::due::{due_shard, refused};
+use crate::item::{n, s};
+use crate::key::Key;
+use crate::{Delivery, Error, Store};
+
+/// Most attempts kept when a new round begins, so that a delivery replayed again and again stays
+/// far below the 400 KB of an item.
+const KEPT_ATTEMPTS: usize = 40;
+
+/// A new round of tries of a settled delivery.
+#[derive(Debug, Clone, Copy)]
+pub struct Round {
+    /// When its first attempt is planned for.
+    pub next: Timestamp,
+    /// Its beginning.
+    pub now: Timestamp,
+    /// The job that asks for it, which the delivery remembers.
+    pub job: Option<ReplayId>,
+}
+
+impl Store {
+    /// Parks a pending delivery: it keeps its record and has no next attempt. `false` when its
+    /// attempt `number` was made meanwhile, or it is not pending.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn park(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        number: u32,
+        cause: &Cause,
+    ) -> Result<bool, Error> {
+        let sent = self
+            .update(&Key::delivery(network, id))
+            .update_expression(
+                "SET #state = :parked, cause = :cause, causeAt = :at REMOVE nextAt, dueAt, dueShard, claimedUntil, claimedBy",
+            )
+            .condition_expression("#state = :pending AND attempts = :before")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":parked", s(State::Parked.word()))
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":before", n(number.saturating_sub(1)))
+            .expression_attribute_values(":cause", s(&cause.reason))
+            .expression_attribute_values(":at", n(cause.at.millis()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "parking a delivery").map(|()| false),
+        }
+    }
+
+    /// Makes a parked delivery pending again for its attempt `number`, in a new round. `false` when
+    /// it is not parked any more.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn unpark(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        number: u32,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let round = Round {
+            next: now,
+            now,
+            job: None,
+        };
+        let made = number.saturating_sub(1);
+        self.enter(network, id, (State::Parked, made), round, None)
+            .await
+    }
+
+    /// Begins a new round of a delivery seen as settled: it is pending, its attempts are numbered
+    /// on, and its schedule starts over. `false` when someone else changed it first.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn begin_round(&self, seen: &Delivery, round: Round) -> Result<bool, Error> {
+        let surplus = seen.attempts.len().saturating_sub(KEPT_ATTEMPTS);
+        let kept = (surplus > 0).then(|| seen.attempts.iter().skip(surplus));
+        let kept = kept.map(|kept| AttributeValue::L(kept.map(write_attempt).collect()));
+        let from = (seen.state, seen.made);
+        self.enter(&seen.network, seen.id, from, round, kept).await
+    }
+
+    async fn enter(
+        &self,
+        network: &NetworkId,
+        id: DeliveryId,
+        (state, made): (State, u32),
+        round: Round,
+        log: Option<AttributeValue>,
+    ) -> Result<bool, Error> {
+        let (_, due) = arrange(round.next, round.now);
+        let mut set =
+            "SET #state = :pending, triedBefore = :made, nextAt = :next, dueAt = :due, dueShard = :shard"
+                .to_owned();
+        let mut call = self
+            .update(&Key::delivery(network, id))
+            .condition_expression("#state = :seen AND attempts = :made")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":seen", s(state.word()))
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":made", n(made))
+            .expression_attribute_values(":next", n(round.next.millis()))
+            .expression_attribute_values(":due", n(due.millis()))
+            .expression_attribute_values(":shard", s(due_shard(id)));
+        if let Some(log) = log {
+            set.push_str(", #log = :log");
+            call = call
+                .expression_attribute_names("#log", "log")
+                .expression_attribute_values(":log", log);
+        }
+        if let Some(job) = round.job {
+            set.push_str(", replayedBy = :job");
+            call = call.expression_attribute_values(":job", s(job.to_string()));
+        }
+        let sent = call
+            .update_expression(set + " REMOVE cause, causeAt, claimedUntil, claimedBy, rescues")
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "beginning a new round").map(|()| false),
+        }
+    }
+
+    /// Gives up a delivery seen as dead or parked, for good. `false` when someone else changed it
+    /// first.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn discard(&self, seen: &Delivery, cause: &Cause) -> Result<bool, Error> {
+        let sent = self
+            .update(&Key::delivery(&seen.network, seen.id))
+            .update_expression("SET #state = :discarded, cause = :cause, causeAt = :at")
+            .condition_expression("#state = :seen AND attempts = :made")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":discarded", s(State::Discarded.word()))
+            .expression_attribute_values(":seen", s(seen.state.word()))
+            .expression_attribute_values(":made", n(seen.made))
+            .expression_attribute_values(":cause", s(&cause.reason))
+            .expression_attribute_values(":at", n(cause.at.millis()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "discarding a delivery").map(|()| false),
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Jobs that send many deliveries again.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use aws_local::Service;
+use serde_json::{Value, json};
+use testkit::{ManualClock, Receiver};
+
+use crate::harness::{Answer, Fanfare};
+use crate::parked::operate;
+use crate::retry::{START, advance, fanfare_at};
+
+/// Reports this many events and waits until their deliveries are listed in a status.
+async fn report_many(fanfare: &Fanfare, list: &str, count: usize) {
+    let events: Vec<_> = (0..count)
+        .map(|n| json!({ "id": format!("e{n}"), "event": if n % 2 == 0 { "a.b" } else { "c.d" }, "data": {} }))
+        .collect();
+    let accepted = fanfare
+        .post(&fanfare.producer(), "/events", &json!(events))
+        .await;
+    assert_eq!(accepted.status, 202);
+    let all = |a: &Answer| {
+        a.body["items"]
+            .as_array()
+            .is_some_and(|items| items.len() == count)
+    };
+    fanfare.until(&format!("{list}&limit=200"), all).await;
+}
+
+/// An endpoint with this many parked deliveries, enabled again without resuming them.
+async fn with_parked(fanfare: &Fanfare, receiver: &Receiver, count: usize) -> String {
+    let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    let path = format!("/webhooks/{endpoint}");
+    operate(fanfare, &format!("{path}/disable")).await;
+    report_many(fanfare, &format!("{path}/deliveries?status=parked"), count).await;
+    let quiet = json!({ "resume": false });
+    let on = fanfare
+        .post(&fanfare.admin(), &format!("{path}/enable"), &quiet)
+        .await;
+    assert_eq!((on.status, &on.body["resumes"]), (200, &Value::Null));
+    endpoint
+}
+
+async fn replay(fanfare: &Fanfare, endpoint: &str, wanted: &Value) -> Answer {
+    let path = format!("/webhooks/{endpoint}/replays");
+    fanfare.post(&fanfare.admin(), &path, wanted).await
+}
+
+async fn ended(fanfare: &Fanfare, made: &Answer, status: &str) -> Answer {
+    let path = format!(
+        "/webhooks/{}/replays/{}",
+        made.text("/endpointId"),
+        made.text("/id")
+    );
+    fanfare.until(&path, |a| a.body["status"] == status).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enabling_resumes_what_was_parked_once_and_may_leave_it_parked() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 30).await;
+    let path = format!("/webhooks/{endpoint}");
+    let enable = format!("{path}/enable");
+    let parked = fanfare
+        .get(&format!("{path}/deliveries?status=parked"))
+        .await;
+    assert_eq!(parked.body["items"].as_array().unwrap().len(), 30);
+    assert_eq!(receiver.received().len(), 0);
+
+    let on = operate(&fanfare, &enable).await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    let job = Answer {
+        body: on.body["resumes"].clone(),
+        ..on
+    };
+    assert_eq!(job.body["deliveriesIn"], json!(["parked"]));
+    let done = ended(&fanfare, &job, "done").await;
+    assert_eq!(
+        (&done.body["found"], &done.body["replayed"]),
+        (&json!(30), &json!(30))
+    );
+    let webhooks = receiver.wait_for(30).await;
+    let ids: HashSet<_> = webhooks.iter().map(testkit::Received::id).collect();
+    assert_eq!(ids.len(), 30);
+    let list = format!("{path}/deliveries?status=delivered");
+    let all = |a: &Answer| {
+        a.body["items"]
+            .as_array()
+            .is_some_and(|items| items.len() == 30)
+    };
+    fanfare.until(&list, all).await;
+    // PATCH does the same.
+    fanfare
+        .call(
+            &fanfare.admin(),
+            "PATCH",
+            &path,
+            r#"{"enabled":false}"#,
+            &[],
+        )
+        .await;
+    fanfare
+        .report(&json!({ "id": "late", "event": "a.b", "data": {} }))
+        .await;
+    let one = |a: &Answer| a.text("/items/0/status") == "parked";
+    fanfare.until(&format!("{path}/deliveries"), one).await;
+    fanfare
+        .call(&fanfare.admin(), "PATCH", &path, r#"{"enabled":true}"#, &[])
+        .await;
+    receiver.wait_for(31).await;
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_sends_what_was_asked_for_at_its_rate_and_a_repeated_page_sends_nothing_twice() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 60).await;
+    let path = format!("/webhooks/{endpoint}");
+    clock.advance(Duration::from_secs(60));
+
+    let wanted =
+        json!({ "since": "2027-01-01T00:00:00Z", "eventTypes": ["a.*"], "ratePerSecond": 2 });
+    let job = replay(&fanfare, &endpoint, &wanted).await;
+    assert_eq!((job.status, job.text("/status").as_str()), (202, "queued"));
+    let location = job.headers["location"].to_str().unwrap().to_owned();
+    assert_eq!(
+        location,
+        format!("/v1/networks/demo{path}/replays/{}", job.text("/id"))
+    );
+    // The first page is ten seconds' worth.
+    let first = fanfare
+        .until(&format!("{path}/replays/{}", job.text("/id")), |a| {
+            a.body["replayed"] == 20
+        })
+        .await;
+    assert_eq!(first.text("/status"), "running");
+    receiver.wait_for(2).await;
+    // A message that is received twice, or late, finds the page done.
+    let message =
+        json!({ "networkId": "demo", "endpointId": endpoint, "replayId": job.text("/id") });
+    let queue = "http://sqs.local/000000000000/ReplayQueue";
+    let calls = || {
+        fanfare
+            .system
+            .embedded()
+            .calls()
+            .count(Service::DynamoDb, "Query")
+    };
+    let before = calls();
+    for _ in 0..3 {
+        let sqs = fanfare.system.aws().sqs();
+        let call = sqs.send_message().queue_url(queue);
+        call.message_body(message.to_string()).send().await.unwrap();
+    }
+    for _ in 0..200 {
+        if calls() > before {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..15 {
+        advance(&fanfare, &clock, Duration::from_secs(1)).await;
+    }
+    let done = ended(&fanfare, &job, "done").await;
+    let counts = ["found", "replayed", "skipped"].map(|name| done.body[name].as_u64().unwrap());
+    assert_eq!(counts, [30, 30, 0]);
+    for _ in 0..15 {
+        advance(&fanfare, &clock, Duration::from_secs(1)).await;
+    }
+    receiver.wait_for(30).await;
+    let left = fanfare
+        .get(&format!("{path}/deliveries?status=parked"))
+        .await;
+    assert_eq!(
+        left.body["items"].as_array().unwrap().len(),
+        30,
+        "c.d was not asked for"
+    );
+    advance(&fanfare, &clock, Duration::from_secs(3_600)).await;
+    let listed = fanfare.get(&format!("{path}/replays?limit=1")).await;
+    assert_eq!(listed.text("/items/0/id"), job.text("/id"));
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 30, "each once, none twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_can_be_cancelled_and_ends_by_itself_when_nothing_can_be_sent() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 40).await;
+    let path = format!("/webhooks/{endpoint}");
+    clock.advance(Duration::from_secs(60));
+    let slow = json!({ "since": "2027-01-01T00:00:00Z", "ratePerSecond": 1 });
+
+    let job = replay(&fanfare, &endpoint, &slow).await;
+    let progress = format!("{path}/replays/{}", job.text("/id"));
+    fanfare.until(&progress, |a| a.body["replayed"] == 10).await;
+    let cancelled = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!(cancelled.text("/status"), "cancelled");
+    let again = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!(
+        (again.status, again.text("/status").as_str()),
+        (200, "cancelled")
+    );
+
+    let other = replay(&fanfare, &endpoint, &slow).await;
+    let progress = format!("{path}/replays/{}", other.text("/id"));
+    fanfare.until(&progress, |a| a.body["replayed"] == 10).await;
+    operate(&fanfare, &format!("{path}/disable")).await;
+    for _ in 0..12 {
+        advance(&fanfare, &clock, Duration::from_secs(1)).await;
+    }
+    let failed = ended(&fanfare, &other, "failed").await;
+    assert!(
+        failed.text("/explanation").contains("disabled"),
+        "{}",
+        failed.body
+    );
+    let late = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!((late.status, late.problem()), (409, "wrong-state"));
+    let still = fanfare
+        .get(&format!("{path}/replays/{}", job.text("/id")))
+        .await;
+    assert_eq!(
+        (still.text("/status").as_str(), &still.body["replayed"]),
+        ("cancelled", &json!(10))
+    );
+
+    // What a job cannot be.
+    for (wanted, field) in [
+        (json!({ "since": "soon" }), "since"),
+        (
+            json!({ "since": "2027-01-01T00:00:00Z", "until": "2026-01-01T00:00:00Z" }),
+            "since",
+        ),
+        (
+            json!({ "since": "2027-01-01T00:00:00Z", "status": ["pending"] }),
+            "status",
+        ),
+        (
+            json!({ "since": "2027-01-01T00:00:00Z", "ratePerSecond": 501 }),
+            "ratePerSecond",
+        ),
+        (
+            json!({ "since": "2027-01-01T00:00:00Z", "eventTypes": ["a..b"] }),
+            "eventTypes",
+        ),
+    ] {
+        let refused = replay(&fanfare, &endpoint, &wanted).await;
+        assert_eq!(
+            (refused.status, refused.problem()),
+            (422, "invalid-fields"),
+            "{wanted}"
+        );
+        assert_eq!(refused.text("/errors/0/field"), field);
+    }
+    let refused = replay(&fanfare, &endpoint, &slow).await;
+    assert_eq!(
+        (refused.status, refused.problem()),
+        (409, "endpoint-disabled")
+    );
+    let nobody = fanfare
+        .get(&format!("{path}/replays/rpl_01JD8Z6V5QK3M7N9P2R4S6T8V0"))
+        .await;
+    assert_eq!((nobody.status, nobody.problem()), (404, "not-found"));
+    fanfare.system.stop().await;
+}
