@@ -7,9 +7,10 @@ use domain::endpoint::Endpoint;
 use domain::event::Event;
 use domain::id::{EndpointId, NetworkId};
 use domain::matching::{Destination, Verdict, plan};
+use domain::network::{Retention, Rules};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use queue::message::{DeliveryMessage, EventBody, Malformed, owner, read_event};
+use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, owner, read_event};
 use queue::{Outgoing, Record};
 use store::{Quarantined, Taken};
 use telemetry::event::{DuplicateEventDropped, MessageQuarantined};
@@ -41,16 +42,21 @@ pub(crate) async fn fan_out(
             return Ok(Fanned::Quarantined);
         }
     };
-    let event = reported.event;
     let now = deps.platform.clock.now();
-    let endpoints = deps
-        .endpoints
-        .at(&deps.store, &event.network, received, now)
-        .await?;
-    let fresh = plan(&event, reported.audience, &endpoints);
+    let owner = &reported.event.network;
+    let network = deps.endpoints.at(&deps.store, owner, received, now);
+    let network = network.await?;
+    let rules = network.rules;
+    if let Some(why) = forbidden(deps, &reported, rules, now).await? {
+        quarantine(deps, record, &why).await?;
+        return Ok(Fanned::Quarantined);
+    }
+    let event = reported.event;
+    let endpoints = &network.endpoints;
+    let fresh = plan(&event, reported.audience, endpoints);
     let (destinations, continued) = match deps
         .store
-        .take_event(&event, &reported.message_id, &fresh)
+        .take_event(&event, &reported.message_id, &fresh, rules.retention)
         .await?
     {
         Taken::First => (fresh, false),
@@ -70,10 +76,11 @@ pub(crate) async fn fan_out(
         event: &event,
         continued,
         body,
+        retention: rules.retention,
     };
     let owes: Vec<_> = destinations
         .iter()
-        .map(|destination| owing.owe(destination, &endpoints, now))
+        .map(|destination| owing.owe(destination, endpoints, now))
         .collect();
     let owed: Vec<_> = stream::iter(owes).buffered(IN_FLIGHT).try_collect().await?;
     let (sent, parked): (Vec<_>, Vec<_>) = owed.into_iter().partition(|owed| !owed.parked);
@@ -95,7 +102,7 @@ async fn enabled_meanwhile(
     let now = deps.platform.clock.now().after(Duration::from_millis(1));
     let fresh = deps.endpoints.at(&deps.store, network, now, now).await?;
     let enabled = move |owed: &Owed| {
-        let mut endpoints = fresh.iter();
+        let mut endpoints = fresh.endpoints.iter();
         endpoints.any(|endpoint| endpoint.id == owed.endpoint && endpoint.is_enabled())
     };
     Ok(parked.into_iter().filter(enabled).map(|owed| owed.message))
@@ -129,6 +136,7 @@ struct Owing<'a> {
     /// An earlier receive of the same message may have sent some of them.
     continued: bool,
     body: Option<EventBody>,
+    retention: Retention,
 }
 
 impl Owing<'_> {
@@ -149,7 +157,8 @@ impl Owing<'_> {
                 at: now,
             });
         let (event, delivery) = (self.event, destination.delivery(self.event));
-        let fresh = self.deps.store.owe(event, delivery, cause.as_ref()).await?;
+        let (store, cause_of) = (&self.deps.store, cause.as_ref());
+        let fresh = store.owe(event, delivery, cause_of, self.retention).await?;
         let message = DeliveryMessage {
             network: event.network.clone(),
             delivery,
@@ -171,6 +180,35 @@ impl Owing<'_> {
             },
         })
     }
+}
+
+/// Why the network's rules keep out an event that its producer put into the queue itself. One that
+/// came through the API was let in there, and a 202 is not taken back.
+async fn forbidden(
+    deps: &Deps,
+    reported: &Reported,
+    rules: Rules,
+    now: Timestamp,
+) -> Result<Option<Malformed>, store::Error> {
+    if reported.admitted {
+        return Ok(None);
+    }
+    let Event {
+        network,
+        event_type,
+        data,
+        id,
+        ..
+    } = &reported.event;
+    let errors = deps
+        .rules
+        .objections(&deps.store, network, rules, event_type, data.get(), now)
+        .await?;
+    // What was stored under milder rules has deliveries that are owed.
+    if errors.is_empty() || deps.store.event(network, id).await?.is_some() {
+        return Ok(None);
+    }
+    Ok(Some(Malformed::Fields(errors)))
 }
 
 async fn quarantine(deps: &Deps, record: &Record, why: &Malformed) -> Result<(), store::Error> {

@@ -2,6 +2,7 @@ use std::convert::Infallible;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use queue::{Queue, each_record, respond};
+use rules::Known;
 use runtime::{Platform, SettingsError};
 use store::Store;
 use telemetry::chain::chain;
@@ -18,6 +19,7 @@ pub struct Deps {
     pub(crate) store: Store,
     pub(crate) webhooks: Queue,
     pub(crate) endpoints: Endpoints,
+    pub(crate) rules: Known,
 }
 
 impl Deps {
@@ -29,6 +31,7 @@ impl Deps {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             webhooks: Queue::new(platform.aws.sqs(), settings.webhook_queue),
             endpoints: Endpoints::default(),
+            rules: Known::default(),
             platform: platform.clone(),
         })
     }

@@ -4,6 +4,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use domain::api_key::Permission;
 use http_api::{Route, answer};
 use queue::Queue;
+use rules::Known;
 use runtime::{Platform, SettingsError};
 use store::Store;
 
@@ -16,6 +17,7 @@ pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
     pub(crate) events: Queue,
+    pub(crate) rules: Known,
 }
 
 impl Deps {
@@ -26,6 +28,7 @@ impl Deps {
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            rules: Known::default(),
             platform: platform.clone(),
         })
     }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use domain::attempt::Response;
 use domain::delivery::{Carrier, Cause, RESCUE_AFTER, State, arrange, settle};
 use domain::endpoint::{Disabled, Timeout};
 use domain::event::Event;
+use domain::id::{DeliveryId, NetworkId};
 use domain::operational::{self, News};
 use domain::time::Timestamp;
 use domain::webhook_url::WebhookUrl;
@@ -384,8 +386,7 @@ async fn follow_up(
     let (network, id) = (&message.network, message.delivery);
     if let Some(whole) = &made.whole {
         let number = made.attempt.number;
-        let kept = deps.store.keep_response(network, id, number, whole).await;
-        if let Err(error) = kept {
+        if let Err(error) = keep(deps, network, id, number, whole, now).await {
             tell::aftermath_failed(deps, known, "answer", &error);
         }
     }
@@ -401,6 +402,22 @@ async fn follow_up(
         let news = News::exhausted(&known.endpoint, id, &message.event, attempts, reason);
         report(deps, known, &news, now).await;
     }
+}
+
+/// Keeps a whole answer as long as its network keeps deliveries.
+async fn keep(
+    deps: &Deps,
+    network: &NetworkId,
+    id: DeliveryId,
+    number: u32,
+    whole: &Response,
+    now: Timestamp,
+) -> Result<(), store::Error> {
+    let rules = deps.rules.rules(&deps.store, network, now).await?;
+    let kept = deps
+        .store
+        .keep_response(network, id, number, whole, rules.retention);
+    kept.await
 }
 
 /// The message of the attempt after this one.

@@ -7,6 +7,7 @@ use domain::webhook_url::OwnNames;
 use outbound::{Client, Limits};
 use queue::message::DeliveryMessage;
 use queue::{Outgoing, Queue, each_record, respond};
+use rules::Known;
 use runtime::{Platform, SettingsError};
 use store::Store;
 use telemetry::event::{BatchDispatched, RecordFailed};
@@ -29,6 +30,7 @@ pub struct Deps {
     pub(crate) policy: AddressPolicy,
     pub(crate) own_names: OwnNames,
     pub(crate) endpoints: Endpoints,
+    pub(crate) rules: Known,
 }
 
 impl Deps {
@@ -54,6 +56,7 @@ impl Deps {
             policy,
             own_names: OwnNames::new(settings.own_names),
             endpoints: Endpoints::default(),
+            rules: Known::default(),
             platform: platform.clone(),
         })
     }

@@ -12,8 +12,8 @@ use vault::Vault;
 
 use crate::Settings;
 use crate::operations::{
-    about, attempts, create, deliveries, endpoints, quarantine, replay, replays, secret, switch,
-    test_send, update,
+    about, attempts, create, deliveries, endpoints, filter_test, quarantine, replay, replays,
+    secret, switch, test_send, update,
 };
 
 /// What the function needs from outside.
@@ -77,6 +77,7 @@ const MANAGE: &[Permission] = &[Permission::ManageWebhooks];
 routes! {
     Create "POST" "/v1/networks/{network}/webhooks" MANAGE, "createEndpoint";
     List "GET" "/v1/networks/{network}/webhooks" READ, "listEndpoints";
+    TestFilter "POST" "/v1/networks/{network}/webhooks/filter-test" READ, "testFilter";
     Get "GET" "/v1/networks/{network}/webhooks/{id}" READ, "getEndpoint";
     Update "PATCH" "/v1/networks/{network}/webhooks/{id}" MANAGE, "updateEndpoint";
     Delete "DELETE" "/v1/networks/{network}/webhooks/{id}" MANAGE, "deleteEndpoint";
@@ -113,6 +114,7 @@ pub async fn handle(
     let run = async |operation, call| match operation {
         Operation::Create => create::create(deps, call).await,
         Operation::List => endpoints::list(deps, call).await,
+        Operation::TestFilter => filter_test::test(deps, call).await,
         Operation::Get => endpoints::get(deps, call).await,
         Operation::Update => update::update(deps, call).await,
         Operation::Delete => endpoints::delete(deps, call).await,

@@ -3,7 +3,9 @@ pub(crate) mod attempts;
 pub(crate) mod create;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
+mod examples;
 mod fields;
+pub(crate) mod filter_test;
 mod headers;
 mod news;
 mod page;
@@ -36,6 +38,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         secret::revoke_doc,
         secret::jwks_doc,
         test_send::send_doc,
+        filter_test::test_doc,
         deliveries::get_doc,
         attempts::get_doc,
         replay::replay_doc,

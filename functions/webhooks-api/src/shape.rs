@@ -2,6 +2,7 @@
 
 mod delivery;
 mod endpoint;
+mod filter;
 mod replay;
 mod secret;
 
@@ -10,6 +11,7 @@ pub(crate) use endpoint::{
     CreateEndpoint, CreatedEndpoint, DisableEndpoint, EndpointBody, EndpointPage, HeaderInput,
     UpdateEndpoint,
 };
+pub(crate) use filter::{FilterTest, FilterTested, SampleEvent};
 pub(crate) use replay::{
     CreateReplay, EnableEndpoint, EnabledEndpoint, ReplayBody, ReplayPageBody,
 };

@@ -94,6 +94,7 @@ const PACKAGES: &[(&str, Build)] = &[
     ("authorizer", build!(Authorizer, authorizer)),
     ("webhooks-api", build!(Http, webhooks_api)),
     ("events-api", build!(Http, events_api)),
+    ("catalogue-api", build!(Http, catalogue_api)),
     ("devices-api", build!(Http, devices_api)),
     ("push-settings-api", build!(Http, push_settings_api)),
     ("event-fanout", build!(Batch, event_fanout)),

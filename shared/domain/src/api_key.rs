@@ -49,7 +49,7 @@ pub enum Access {
 pub enum Permission {
     /// Read configuration, events and deliveries.
     Read,
-    /// Change webhooks.
+    /// Change webhooks, event types and settings.
     ManageWebhooks,
     /// Report events, and read what became of them.
     WriteEvents,

@@ -5,6 +5,10 @@
 //! with an example each; `events.json` says which of them an event's data holds. The schemas
 //! describe what is known and allow anything else, because producers add keys before catalogues do.
 
+mod own;
+
+pub use own::{MAX_DESCRIPTION, MAX_EXAMPLE, NameError, OwnType, own_name};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 

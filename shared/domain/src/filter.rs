@@ -31,6 +31,7 @@
 //! value of an event at most once, in time linear in it.
 
 mod condition;
+mod explain;
 mod node;
 mod number;
 mod operand;
@@ -41,6 +42,8 @@ use serde_json::{Map, Value};
 
 use crate::field::FieldError;
 use condition::{Condition, any_leaf};
+pub use explain::Mismatch;
+use operand::Position;
 
 /// Longest filter, in bytes of JSON as it is handed in.
 /// Source: EventBridge takes patterns of 2 KiB; ours may list a few hundred ids.
@@ -107,14 +110,30 @@ impl Filter {
     /// Whether it lets an event through, by the JSON body of its webhook.
     #[must_use]
     pub fn matches(&self, body: &Value) -> bool {
-        // A field is absent when no element of a list on the way to it has it, so this cannot be
-        // told from inside one element.
-        let absent: Vec<bool> = self
-            .absences
-            .iter()
-            .map(|path| !has_leaf(body, path))
-            .collect();
-        self.root.matches(body.as_object(), &absent)
+        self.root.matches(body.as_object(), &self.absent(body))
+    }
+
+    /// What an event fails, by the JSON body of its webhook; nothing exactly when it
+    /// [`matches`](Self::matches). Of alternatives of which none matches, what it fails of each.
+    #[must_use]
+    pub fn mismatches(&self, body: &Value) -> Vec<Mismatch> {
+        let mut found = Vec::new();
+        let (object, absent) = (body.as_object(), self.absent(body));
+        explain::all(
+            &self.root,
+            object,
+            &absent,
+            &Position::default(),
+            &mut found,
+        );
+        found
+    }
+
+    /// A field is absent when no element of a list on the way to it has it, so this cannot be told
+    /// from inside one element.
+    fn absent(&self, body: &Value) -> Vec<bool> {
+        let paths = self.absences.iter();
+        paths.map(|path| !has_leaf(body, path)).collect()
     }
 }
 
@@ -165,7 +184,10 @@ impl Field {
 }
 
 /// Whether `holds` for the value, if it is an object, or for an object in it, if it is a list.
-fn any_object(value: &Value, holds: &mut impl FnMut(&Map<String, Value>) -> bool) -> bool {
+fn any_object<'v>(
+    value: &'v Value,
+    holds: &mut impl FnMut(&'v Map<String, Value>) -> bool,
+) -> bool {
     match value {
         Value::Object(object) => holds(object),
         Value::Array(elements) => elements.iter().any(|element| any_object(element, holds)),

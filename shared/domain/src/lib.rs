@@ -18,6 +18,7 @@ pub mod header;
 pub mod health;
 pub mod id;
 pub mod matching;
+pub mod network;
 pub mod operational;
 pub mod push;
 pub mod replay;

@@ -29,6 +29,8 @@ struct EventWire<'a> {
     resent: Option<Resent>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     ours: Option<Ours>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    admitted: bool,
     #[serde(borrow)]
     data: &'a RawValue,
 }
@@ -110,6 +112,8 @@ pub struct Reported {
     pub resent: u32,
     /// A producer's, or Fanfare's own.
     pub origin: Origin,
+    /// Whether the network's rules were asked when it was accepted; else fan-out asks them.
+    pub admitted: bool,
     /// Whom it may reach.
     pub audience: Audience,
     /// The push it asks for.
@@ -152,9 +156,10 @@ fn list(errors: &[FieldError]) -> String {
     texts.join("; ")
 }
 
-/// The body of an events-queue message for a checked event.
+/// The body of an events-queue message for a checked event; `admitted` when the network's rules
+/// allow it.
 #[must_use]
-pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String {
+pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked, admitted: bool) -> String {
     let push = event.push.as_ref().map(raw);
     let wire = EventWire {
         network_id: network.to_string(),
@@ -165,6 +170,7 @@ pub fn write_event(network: &NetworkId, id: &EventId, event: &Checked) -> String
         push: push.as_deref(),
         resent: None,
         ours: None,
+        admitted,
         data: &event.data,
     };
     write(&wire)
@@ -188,6 +194,7 @@ pub fn write_news(network: &NetworkId, id: &EventId, news: &News, at: Timestamp)
         push: None,
         resent: None,
         ours: Ours::of(Origin::Fanfare, audience),
+        admitted: true,
         data: &data,
     })
 }
@@ -215,6 +222,7 @@ pub fn write_test(
         push: None,
         resent: None,
         ours: Ours::of(origin, Audience::Only(endpoint)),
+        admitted: true,
         data,
     })
 }
@@ -281,6 +289,7 @@ pub fn read_event(
         message_id,
         resent,
         origin,
+        admitted: wire.admitted,
         audience,
         push,
     })
@@ -309,6 +318,7 @@ pub fn resend_event(reported: &Reported) -> String {
             times: reported.resent.saturating_add(1),
         }),
         ours: Ours::of(reported.origin, reported.audience),
+        admitted: reported.admitted,
         data: &event.data,
     })
 }
@@ -525,6 +535,12 @@ mod tests {
         let body = write_test(&network, &event.id, &event.event_type, &event.data, about);
         let test = read_event(&body, AT, "m-5").unwrap();
         assert_eq!(test.audience, Audience::Only(about));
+        // Who was let in stays let in, also when sent back; who was not is asked.
+        let again = read_event(&resend_event(&test), AT, "m-6").unwrap();
+        assert_eq!(
+            [again.admitted, back.admitted, reported.admitted],
+            [true, true, false]
+        );
         for (body, expected) in [
             (
                 r#"{"networkId":"demo","event":"endpoint.degraded","data":{}}"#,

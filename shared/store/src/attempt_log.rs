@@ -3,16 +3,18 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::attempt::{Attempt, Outcome, Response, Timing, Tls};
 use domain::id::{DeliveryId, NetworkId};
+use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::deliveries::OPERATION;
-use crate::item::{Item, Reader, expires, n, s};
+use crate::item::{Item, Reader, expires_by, n, s};
 use crate::key::Key;
 use crate::packed::{pack_text, unpack_text};
 use crate::{Error, Store};
 
 impl Store {
-    /// Keeps the whole answer to a failed attempt; the attempt itself keeps an excerpt.
+    /// Keeps the whole answer to a failed attempt, for `retention` from the event's acceptance on; the
+    /// attempt itself keeps an excerpt.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -22,6 +24,7 @@ impl Store {
         id: DeliveryId,
         number: u32,
         response: &Response,
+        retention: Retention,
     ) -> Result<(), Error> {
         let [pk, sk] = Key::response(network, id, number).attributes();
         self.client
@@ -32,7 +35,7 @@ impl Store {
             .item("head", pack_text(&write_headers(&response.headers)))
             .item("body", pack_text(&response.body))
             .item("cut", AttributeValue::Bool(response.truncated))
-            .item("expires", expires(id.accepted()))
+            .item("expires", expires_by(id.accepted(), retention))
             .send()
             .await
             .map_err(Error::call("keeping an answer"))?;

@@ -6,11 +6,12 @@ use domain::delivery::{Cause, State};
 use domain::event::Event;
 use domain::event_type::EventType;
 use domain::id::{DeliveryId, EventId, NetworkId, ReplayId};
+use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::attempt_log::{read_attempt, write_attempt};
 use crate::due::due_shard;
-use crate::item::{Item, Reader, expires, n, s};
+use crate::item::{Item, Reader, expires_by, n, s};
 use crate::key::{Key, parse_delivery};
 use crate::{Error, Store};
 
@@ -60,8 +61,8 @@ pub struct Finished<'a> {
 }
 
 impl Store {
-    /// Records that one delivery is owed, parked if there is a cause for that. `false` when it was
-    /// recorded before.
+    /// Records that one delivery is owed, for `retention` from the event's acceptance on, and parked if
+    /// there is a cause for that. `false` when it was recorded before.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -70,6 +71,7 @@ impl Store {
         event: &Event,
         id: DeliveryId,
         parked: Option<&Cause>,
+        retention: Retention,
     ) -> Result<bool, Error> {
         let [pk, sk] = Key::delivery(&event.network, id).attributes();
         let state = parked.map_or(State::Pending { next_attempt: None }, |_| State::Parked);
@@ -87,7 +89,7 @@ impl Store {
             .item("eventType", s(event.event_type.as_str()))
             .item("state", s(state.word()))
             .item("attempts", n(0))
-            .item("expires", expires(event.accepted))
+            .item("expires", expires_by(event.accepted, retention))
             // The race: two receives of one event message. The later must not undo an attempt
             // that was already recorded.
             .condition_expression("attribute_not_exists(pk)")

@@ -252,23 +252,6 @@ impl Store {
         Ok(self.transact(OPERATION, items).await? == Committed::Yes)
     }
 
-    /// A number that grows with every change to any endpoint of the network. Read consistently:
-    /// fan-out relies on it to see every endpoint created before an event was accepted.
-    ///
-    /// # Errors
-    /// When the table does not answer.
-    pub async fn endpoints_version(&self, network: &NetworkId) -> Result<u64, Error> {
-        let item = self
-            .get(
-                &Key::network(network),
-                "reading a network's endpoint version",
-            )
-            .await?;
-        Ok(item
-            .and_then(|item| Reader::new(&item, "").maybe_number("endpointsVersion"))
-            .unwrap_or(0))
-    }
-
     async fn change(
         &self,
         item: TransactWriteItem,

@@ -1,13 +1,14 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::event::Event;
 use domain::event_type::EventType;
 use domain::id::{EventId, NetworkId};
 use domain::matching::Destination;
+use domain::network::Retention;
 use serde_json::value::RawValue;
 
-use crate::item::{Item, Reader, expires, n, s};
+use crate::item::{Item, Reader, expires_by, n, s};
 use crate::key::Key;
 use crate::packed::{pack_plan, pack_text, unpack_plan, unpack_text};
 use crate::{Error, Store};
@@ -39,7 +40,7 @@ pub struct StoredEvent {
 }
 
 impl Store {
-    /// Stores an event and its plan unless its id is taken.
+    /// Stores an event and its plan, for `retention` from its acceptance on, unless its id is taken.
     ///
     /// The condition decides the race between two messages with one event id, and between two
     /// receives of one message.
@@ -51,9 +52,11 @@ impl Store {
         event: &Event,
         message_id: &str,
         plan: &[Destination],
+        retention: Retention,
     ) -> Result<Taken, Error> {
         const OPERATION: &str = "storing an event";
-        let item = self.event_item(event, message_id, plan).await?;
+        let expires = expires_by(event.accepted, retention);
+        let item = self.event_item(event, message_id, plan, expires).await?;
         let sent = self
             .client
             .put_item()
@@ -130,6 +133,7 @@ impl Store {
         event: &Event,
         message_id: &str,
         plan: &[Destination],
+        expires: AttributeValue,
     ) -> Result<Item, Error> {
         let mut item: Item = [
             ("messageId", s(message_id)),
@@ -137,7 +141,7 @@ impl Store {
             ("timestamp", n(event.timestamp.millis())),
             ("version", s(&event.version)),
             ("accepted", n(event.accepted.millis())),
-            ("expires", expires(event.accepted)),
+            ("expires", expires.clone()),
         ]
         .into_iter()
         .chain(Key::event(&event.network, &event.id).attributes())
@@ -151,7 +155,7 @@ impl Store {
         if size <= MAX_INLINE_BODY {
             item.insert("data".to_owned(), data);
         } else {
-            self.put_body(event, message_id, data).await?;
+            self.put_body(event, message_id, data, expires).await?;
         }
         Ok(item)
     }
@@ -162,7 +166,8 @@ impl Store {
         &self,
         event: &Event,
         message_id: &str,
-        data: aws_sdk_dynamodb::types::AttributeValue,
+        data: AttributeValue,
+        expires: AttributeValue,
     ) -> Result<(), Error> {
         let [pk, sk] = Key::event_body(&event.network, &event.id, message_id).attributes();
         self.client
@@ -171,7 +176,7 @@ impl Store {
             .item(pk.0, pk.1)
             .item(sk.0, sk.1)
             .item("data", data)
-            .item("expires", expires(event.accepted))
+            .item("expires", expires)
             .send()
             .await
             .map_err(Error::call("storing a large event body"))?;

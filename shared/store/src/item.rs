@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::{Error, RETENTION};
@@ -25,6 +26,11 @@ pub(crate) fn b(bytes: impl Into<Vec<u8>>) -> AttributeValue {
 /// The value of the TTL attribute `expires`.
 pub(crate) fn expires(from: Timestamp) -> AttributeValue {
     n(from.after(RETENTION).seconds())
+}
+
+/// The same for what has the retention of its network.
+pub(crate) fn expires_by(from: Timestamp, retention: Retention) -> AttributeValue {
+    n(from.after(retention.duration()).seconds())
 }
 
 /// An item being read; remembers for whom, so errors name the question.

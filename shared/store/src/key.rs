@@ -2,6 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::credential::Slot;
+use domain::event_type::EventType;
 use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId, ReplayId};
 
 use domain::push::device::{DeviceId, Token, UserId};
@@ -39,6 +40,20 @@ impl Key {
         Self {
             pk: format!("N#{network}"),
             sk: format!("EP#{id}"),
+        }
+    }
+
+    pub(crate) fn own_type(network: &NetworkId, name: &EventType) -> Self {
+        Self {
+            pk: format!("N#{network}"),
+            sk: format!("TYPE#{name}"),
+        }
+    }
+
+    pub(crate) fn own_type_at(network: &NetworkId, name: &EventType, version: u64) -> Self {
+        Self {
+            pk: format!("N#{network}"),
+            sk: format!("TYPEV#{name}#{version:012}"),
         }
     }
 

@@ -9,12 +9,14 @@ mod due;
 mod endpoint_item;
 mod endpoints;
 mod error;
+mod event_types;
 mod events;
 mod health;
 mod item;
 mod key;
 mod limits;
 mod listing;
+mod network;
 mod packed;
 mod push;
 mod quarantine;
@@ -28,10 +30,12 @@ pub use deliveries::{Delivery, Finished, Recorded};
 pub use due::{DUE_SHARDS, Due, DueCursor, DuePage};
 pub use endpoints::{Created, Idempotency, MAX_ENDPOINTS};
 pub use error::Error;
+pub use event_types::{MAX_OWN_TYPES, TypeChange};
 pub use events::{StoredEvent, Taken};
 pub use health::KnownHealth;
 pub use limits::Slot;
 pub use listing::{DeliveryFilter, DeliveryPage, Order};
+pub use network::NetworkState;
 pub use push::{
     ActiveSlot, Burst, Credentials, MAX_BATCH, PUSH_SHARDS, Paused, PushCursor, PushPage,
     PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
@@ -47,8 +51,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 
-/// How long events, deliveries and quarantine records are kept.
-/// Source: the longest of the field's public retention periods (Stripe, Hook0): 30 days.
+/// How long pushes and quarantine records are kept; events, deliveries and answers have the
+/// retention of their network.
 pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The table. Cheap to clone.

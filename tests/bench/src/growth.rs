@@ -2,6 +2,7 @@
 
 use domain::event::Draft;
 use domain::id::{EventId, NetworkId};
+use domain::network::Retention;
 use runtime::Clock;
 use serde_json::value::RawValue;
 use store::Store;
@@ -153,7 +154,9 @@ async fn store_events(world: &World, count: u32) -> Result<(), Failed> {
         let message = format!("stored-{number}");
         let id = EventId::of_message(at, &message);
         let event = checked.accept(network.clone(), id, at);
-        store.take_event(&event, &message, &[]).await?;
+        store
+            .take_event(&event, &message, &[], Retention::default())
+            .await?;
         Ok::<_, Failed>(())
     });
     stream::iter(writes)

@@ -151,6 +151,7 @@ fn operations(function: &str) -> Vec<Operation> {
     match function {
         "WebhooksApi" => declared(webhooks_api::ROUTES),
         "EventsApi" => declared(events_api::ROUTES),
+        "CatalogueApi" => declared(catalogue_api::ROUTES),
         "DevicesApi" => declared(devices_api::ROUTES),
         "PushSettingsApi" => declared(push_settings_api::ROUTES),
         _ => panic!("the template sends requests to {function}, which has no ROUTES here"),

@@ -12,6 +12,7 @@ const PATH: &str = "../../functions/webhooks-api/openapi.json";
 fn generated() -> utoipa::openapi::OpenApi {
     let mut document = webhooks_api::ApiDoc::openapi();
     document.merge(events_api::ApiDoc::openapi());
+    document.merge(catalogue_api::ApiDoc::openapi());
     document.merge(devices_api::ApiDoc::openapi());
     document.merge(push_settings_api::ApiDoc::openapi());
     document
@@ -50,6 +51,7 @@ fn every_route_is_documented_and_every_documented_operation_is_a_route() {
     }
     let mut routed = declared(webhooks_api::ROUTES);
     routed.extend(declared(events_api::ROUTES));
+    routed.extend(declared(catalogue_api::ROUTES));
     routed.extend(declared(devices_api::ROUTES));
     routed.extend(declared(push_settings_api::ROUTES));
     assert_eq!(documented, routed);

@@ -153,7 +153,7 @@ fn draft(
         url: fields.url(&request.url, deps.policy, &deps.own_names),
         description: description.and_then(|text| fields.description(text)),
         event_types: fields.event_types(&request.event_types),
-        filter: fields.filter(request.filter.as_ref()),
+        filter: fields.filter(request.filter.as_deref()),
         format: fields.format(request.format.as_deref()),
         headers: chosen.headers,
         timeout: fields.timeout(request.timeout_seconds),

@@ -15,7 +15,7 @@ use domain::signing::{Scheme, Secret};
 use domain::time::Timestamp;
 use domain::webhook_url::{OwnNames, WebhookUrl};
 use http_api::Problem;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// The rules broken so far.
 #[derive(Debug, Default)]
@@ -68,8 +68,9 @@ impl Fields {
         (!text.is_empty()).then_some(text)
     }
 
-    pub(crate) fn filter(&mut self, filter: Option<&Value>) -> Option<Filter> {
-        let parsed = Filter::parse(&filter?.to_string());
+    /// As it was written: a `Value` would keep the last of two equal fields and hide the mistake.
+    pub(crate) fn filter(&mut self, filter: Option<&RawValue>) -> Option<Filter> {
+        let parsed = Filter::parse(filter?.get());
         self.keep(parsed.map_err(|error| error.of_field("filter")))
     }
 

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use domain::catalogue;
 use domain::event_type::EventType;
-use domain::id::EventId;
+use domain::id::{EventId, NetworkId};
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use queue::Outgoing;
@@ -16,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::create::MAX_BODY;
 use super::endpoints::find;
+use super::examples;
 use super::page::invalid;
 use crate::Deps;
 use crate::shape::DeliveryBody;
@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(200);
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TestSend {
-    /// Its catalogue example is sent.
+    /// Its example is sent: of the catalogue, or of the network's own type.
     #[schema(example = "message.didCreate")]
     pub(crate) event_type: String,
     /// Sent instead of the example.
@@ -72,7 +72,7 @@ pub(crate) async fn send(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let data = match request.data {
         Some(data) if data.get().starts_with('{') => data,
         Some(_) => return Err(invalid("data", "must be a JSON object").into()),
-        None => example(&event_type)?,
+        None => example(deps, &endpoint.network, &event_type).await?,
     };
     let now = deps.platform.clock.now();
     let id = test_id(deps, now)?;
@@ -102,10 +102,13 @@ pub(crate) async fn send(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     }
 }
 
-fn example(event_type: &EventType) -> Result<Box<RawValue>, Problem> {
-    let known = catalogue::find(event_type).map(catalogue::BuiltIn::example);
-    let example = known.ok_or_else(|| invalid("data", "is required for a type without example"))?;
-    RawValue::from_string(example.to_string()).map_err(|_| Problem::Internal)
+async fn example(
+    deps: &Deps,
+    network: &NetworkId,
+    event_type: &EventType,
+) -> Result<Box<RawValue>, Failure> {
+    let known = examples::find(deps, network, event_type).await?;
+    Ok(known.ok_or_else(|| invalid("data", "is required for a type without example"))?)
 }
 
 fn test_id(deps: &Deps, now: Timestamp) -> Result<EventId, Problem> {

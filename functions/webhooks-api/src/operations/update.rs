@@ -107,7 +107,7 @@ fn changed(
             .map_or(before.event_types, |types| fields.event_types(&types)),
         filter: request
             .filter
-            .map_or(before.filter, |filter| fields.filter(filter.as_ref())),
+            .map_or(before.filter, |filter| fields.filter(filter.as_deref())),
         format: request
             .format
             .map_or(before.format, |word| fields.format(Some(&word))),

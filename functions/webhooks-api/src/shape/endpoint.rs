@@ -5,6 +5,7 @@ use domain::header::{Header, HeaderValue};
 use domain::health::Health;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 /// A new endpoint.
@@ -25,7 +26,7 @@ pub(crate) struct CreateEndpoint {
     /// Which events of these types, in the syntax of EventBridge patterns, on the webhook's body.
     #[serde(default)]
     #[schema(value_type = Option<Object>, example = json!({"data": {"amount": [{"numeric": [">=", 10]}]}}))]
-    pub(crate) filter: Option<Value>,
+    pub(crate) filter: Option<Box<RawValue>>,
     /// `fanfare` (the default), or `social.plus` for exactly `{event, data}`.
     #[serde(default)]
     pub(crate) format: Option<String>,
@@ -104,7 +105,7 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) event_types: Option<Vec<String>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Object>)]
-    pub(crate) filter: Option<Option<Value>>,
+    pub(crate) filter: Option<Option<Box<RawValue>>>,
     #[serde(default)]
     pub(crate) format: Option<String>,
     /// Replaces the whole list.

@@ -22,6 +22,10 @@ impl Position {
         Self(format!("{}/{token}", self.0))
     }
 
+    pub(super) fn pointer(&self) -> &str {
+        &self.0
+    }
+
     pub(super) fn index(&self, index: usize) -> Self {
         Self(format!("{}/{index}", self.0))
     }

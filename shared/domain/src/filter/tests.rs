@@ -411,7 +411,71 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
+#[test]
+fn what_an_event_fails_is_told_in_words_with_the_place_in_the_filter() {
+    let told = |data: Value, event: Value| {
+        let found = filter(&data).mismatches(&body(&event));
+        let words = found.iter().map(ToString::to_string);
+        words.collect::<Vec<_>>().join("; ")
+    };
+    for (data, event, expected) in [
+        (
+            json!({"user": {"role": ["admin", {"prefix": "mod"}]}, "amount": [{"numeric": [">=", 10, "<", 100]}]}),
+            json!({"user": {"role": "guest"}, "amount": 9}),
+            r#"/data/amount: wanted a number of at least 10 and below 100, found the number 9; /data/user/role: wanted the text "admin" or a text that begins with "mod", found the text "guest""#,
+        ),
+        (
+            json!({"user": {"role": ["a"]}}),
+            json!({}),
+            r#"/data/user/role: wanted the text "a", found nothing"#,
+        ),
+        (
+            json!({"user": {"role": ["a"]}}),
+            json!({"user": "ann"}),
+            r#"/data/user: wanted an object with the fields named here, found the text "ann""#,
+        ),
+        (
+            json!({"users": {"role": ["a"], "on": [true]}}),
+            json!({"users": [{"role": "a", "on": false}, {"role": "b", "on": true}]}),
+            r#"/data/users: wanted one element with all that is asked for here, found a list of 2: [{"on":false,"role":"a"},{"on":true,"role":"b"}]"#,
+        ),
+        (
+            json!({"users": {"role": ["a"], "on": [true]}}),
+            json!({"users": [{"role": "a", "on": false}]}),
+            "/data/users/on: wanted the boolean true, found the boolean false",
+        ),
+        (
+            json!({"$or": [{"a~/b": [null]}, {"c": [{"exists": false}]}]}),
+            json!({"a~/b": 1, "c": [1, 2]}),
+            "/data/$or/0/a~0~1b: wanted null, found the number 1; /data/$or/1/c: wanted nothing, found a list of 2: [1,2]",
+        ),
+        (
+            json!({"a": [{"anything-but": ["x", 5]}], "b": [{"wildcard": r"\*a*"}], "c": [{"cidr": "10.0.0.0/8"}, {"exists": true}], "d": [{"suffix": {"equals-ignore-case": ".PNG"}}], "e": [{"numeric": ["=", 5]}]}),
+            json!({"a": "x", "b": "ba", "c": {}, "d": ".jpg"}),
+            r#"/data/a: wanted a value that is neither the text "x" nor the number 5, found the text "x"; /data/b: wanted a text like "\\*a*", found the text "ba"; /data/c: wanted an address in 10.0.0.0/8 or a value of any kind, found an object; /data/d: wanted a text that ends with ".png" in any case, found the text ".jpg"; /data/e: wanted the number 5, found nothing"#,
+        ),
+        (json!({"a": [1]}), json!({"a": 1.0}), ""),
+    ] {
+        assert_eq!(told(data.clone(), event), expected, "{data}");
+    }
+    let long = told(json!({"a": [1]}), json!({"a": "é".repeat(200)}));
+    assert!(long.ends_with("é…\""), "{long}");
+}
+
 proptest! {
+    #[test]
+    fn an_event_fails_something_exactly_when_it_does_not_match(first in conditions(), second in conditions(), data in values(), other in values()) {
+        let event = body(&json!({ "x": data, "y": [other, data] }));
+        for pattern in [
+            json!({"x": [first], "y": {"x": [second]}}),
+            json!({"x": {"y": [first]}, "$or": [{"y": [second]}, {"y": {"y": [first], "z": [second]}}]}),
+            json!({"z": {"$or": [{"x": [first]}, {"y": [second]}]}}),
+        ] {
+            let filter = filter(&pattern);
+            prop_assert_eq!(filter.mismatches(&event).is_empty(), filter.matches(&event), "{}", pattern);
+        }
+    }
+
     #[test]
     fn a_filter_survives_being_stored(first in conditions(), second in conditions(), data in values()) {
         let written = serde_json::to_string_pretty(&json!({"data": {"x": [first, second], "$or": [{"y": [1]}, {"z": ["a"]}]}})).unwrap();

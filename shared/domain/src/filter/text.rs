@@ -1,5 +1,7 @@
 //! Texts compared with and without regard to case, and against wildcards.
 
+use std::fmt;
+
 /// A text to begin with, end with or equal.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Sought {
@@ -30,6 +32,10 @@ pub(super) struct Folded(String);
 impl Folded {
     pub(super) fn new(text: &str) -> Self {
         Self(fold(text).collect())
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
     }
 
     pub(super) fn equals(&self, text: &str) -> bool {
@@ -101,6 +107,17 @@ impl Wildcard {
     }
 }
 
+/// As it was written.
+impl fmt::Display for Wildcard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = |piece: &String| piece.replace('\\', r"\\").replace('*', r"\*");
+        f.write_str(&escaped(&self.first))?;
+        let rest = self.rest.iter();
+        rest.map(escaped)
+            .try_for_each(|piece| write!(f, "*{piece}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +150,7 @@ mod tests {
         ] {
             let parsed = Wildcard::parse(wildcard).unwrap();
             assert_eq!(parsed.matches(text), expected, "{wildcard} on {text}");
+            assert_eq!(parsed.to_string(), wildcard);
         }
         for malformed in ["**", r"\a", r"a\"] {
             assert!(Wildcard::parse(malformed).is_none(), "{malformed}");

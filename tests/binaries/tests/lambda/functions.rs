@@ -42,8 +42,28 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     replay_the_first(&world, &caller).await;
     register_a_device(&world, &caller).await;
     change_push_settings(&world, &caller).await;
+    define_an_event_type(&world, &caller).await;
     delete_webhooks(&world, &caller).await;
     world.all_permissions_were_used();
+}
+
+#[tokio::test]
+async fn an_event_is_taken_with_one_call_of_the_queue_and_none_of_the_table() {
+    let world = World::new().await;
+    let key = world.key().await;
+    let caller = authorize(&world, &key).await;
+    let api = world.start("EventsApi").await;
+    let event = json!({ "event": "message.didCreate", "data": { "text": "hello" } });
+    // The first asks for the network's rules.
+    for expected in [
+        ["dynamodb:GetItem", "sqs:SendMessageBatch"].as_slice(),
+        &["sqs:SendMessageBatch"],
+        &["sqs:SendMessageBatch"],
+    ] {
+        let accepted = call(&world, &api, &caller, "POST", "events", &event).await;
+        assert_eq!(accepted["statusCode"], 202, "{accepted}\n{}", api.log());
+        assert_eq!(world.calls(), expected);
+    }
 }
 
 /// What API Gateway hands on about the caller.
@@ -262,6 +282,29 @@ async fn quarantine_an_event(world: &World, caller: &Value) {
         !listed.contains("a.b"),
         "a good event is no poison: {listed}"
     );
+}
+
+/// Defined, listed and archived.
+async fn define_an_event_type(world: &World, caller: &Value) {
+    let api = world.start("CatalogueApi").await;
+    let one = "event-types/order%2Fpaid";
+    let wanted = json!({ "schema": { "required": ["id"] }, "example": { "id": 1 } });
+    for (method, path, sent, status) in [
+        ("PUT", one, &wanted, 201),
+        ("GET", one, &Value::Null, 200),
+        ("GET", "event-types/order/paid/versions", &Value::Null, 200),
+        ("GET", "event-types", &Value::Null, 200),
+        ("PUT", "settings", &json!({ "retentionDays": 90 }), 200),
+        ("DELETE", one, &Value::Null, 204),
+    ] {
+        let answer = call(world, &api, caller, method, path, sent).await;
+        assert_eq!(
+            answer["statusCode"],
+            status,
+            "{method} {path}: {answer}\n{}",
+            api.log()
+        );
+    }
 }
 
 /// The second endpoint's secret joins the first one's in the ring; both endpoints go.

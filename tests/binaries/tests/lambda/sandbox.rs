@@ -153,6 +153,7 @@ fn binary(function: &str) -> PathBuf {
         "Authorizer" => env!("CARGO_BIN_EXE_lambda-authorizer"),
         "WebhooksApi" => env!("CARGO_BIN_EXE_lambda-webhooks-api"),
         "EventsApi" => env!("CARGO_BIN_EXE_lambda-events-api"),
+        "CatalogueApi" => env!("CARGO_BIN_EXE_lambda-catalogue-api"),
         "DevicesApi" => env!("CARGO_BIN_EXE_lambda-devices-api"),
         "PushSettingsApi" => env!("CARGO_BIN_EXE_lambda-push-settings-api"),
         "EventFanout" => env!("CARGO_BIN_EXE_lambda-event-fanout"),

@@ -199,6 +199,19 @@ impl World {
         result
     }
 
+    /// The calls of the last work done within permissions.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        let services = self.services.calls().operations.into_iter();
+        services
+            .flat_map(|(service, operations)| {
+                let each = operations.into_iter();
+                each.map(move |(operation, times)| (format!("{service}:{operation}"), times))
+                    .collect::<Vec<_>>()
+            })
+            .flat_map(|(call, times)| std::iter::repeat_n(call, usize::try_from(times).unwrap()))
+            .collect()
+    }
+
     /// Fails if a function was granted an action that none of its calls needed.
     pub(crate) fn all_permissions_were_used(&self) {
         let used = self.used.lock().unwrap();

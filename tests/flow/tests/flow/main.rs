@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod choosing;
 mod deliver;
 mod devices;
 mod endpoints;
@@ -18,3 +19,4 @@ mod replays;
 mod retry;
 mod sending;
 mod straight_to_queue;
+mod strict;
