@@ -108,7 +108,11 @@ impl DynamoDb {
     /// AWS asks for a permission for each part of a transaction, so each is counted.
     fn count_parts(&self, body: &[u8]) {
         let request: Value = serde_json::from_slice(body).unwrap_or_default();
-        let items = request["TransactItems"].as_array().into_iter().flatten();
+        let items = request
+            .get("TransactItems")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
         for part in items.filter_map(|item| item.as_object()?.keys().next()) {
             let operations = [
                 ("Put", "PutItem"),

@@ -10,6 +10,7 @@ use crate::made::{
 };
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn dates_environments_topics_and_usages_are_judged() {
     let spec = Spec::default;
     let long = [

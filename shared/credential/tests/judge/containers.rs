@@ -237,7 +237,7 @@ fn loosened(der: &[u8], within: bool) -> Vec<u8> {
         });
         [vec![tag, 0x80], pieces.collect(), vec![0, 0]].concat()
     };
-    let one = match tag {
+    match tag {
         0x04 if within && value.first() == Some(&0x30) && value.len() > 1000 => {
             pieces(0x24, &loosened(value, true))
         }
@@ -254,8 +254,7 @@ fn loosened(der: &[u8], within: bool) -> Vec<u8> {
             [vec![tag, 0x80], inner, vec![0, 0]].concat()
         }
         _ => der[..der.len() - rest.len()].to_vec(),
-    };
-    one
+    }
 }
 
 fn without_mac(file: &[u8]) -> Vec<u8> {

@@ -1,7 +1,6 @@
 //! Uploads and what is said of them.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::indexing_slicing,
     reason = "a broken test set-up should stop the test"
 )]
