@@ -15,15 +15,25 @@ use queue::{Outgoing, Record};
 use store::{Quarantined, Taken};
 use telemetry::event::{DuplicateEventDropped, MessageQuarantined};
 
-use crate::Deps;
+use crate::{Deps, push};
 
 /// What a record of the events queue came to.
 #[derive(Debug)]
 pub(crate) enum Fanned {
     /// These are to be sent; the record is done once they are.
-    Owes(Vec<Outgoing>),
+    Owes(Owes),
     Duplicate,
     Quarantined,
+}
+
+/// Messages by the queue they go to.
+#[derive(Debug)]
+pub(crate) struct Owes {
+    pub(crate) deliveries: Vec<Outgoing>,
+    /// Pages of people to push to.
+    pub(crate) audiences: Vec<Outgoing>,
+    /// For endpoints that want to hear of the push itself.
+    pub(crate) news: Vec<Outgoing>,
 }
 
 /// Stores the event of a record that came in at `received`, and owes its deliveries.
@@ -88,7 +98,19 @@ pub(crate) async fn fan_out(
     if !parked.is_empty() {
         outgoing.extend(enabled_meanwhile(deps, &event.network, parked).await?);
     }
-    Ok(Fanned::Owes(outgoing))
+    let (audiences, news) = match &reported.push {
+        None => (Vec::new(), Vec::new()),
+        Some(push) => {
+            let audiences = push::begin(deps, &event, push).await?;
+            let news = push::news(&event, push, &reported.message_id, endpoints);
+            (audiences, news.into_iter().collect())
+        }
+    };
+    Ok(Fanned::Owes(Owes {
+        deliveries: outgoing,
+        audiences,
+        news,
+    }))
 }
 
 /// The messages of parked deliveries whose endpoint was enabled between the read and the record.

@@ -1,7 +1,7 @@
 use std::convert::Infallible;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
-use queue::{Queue, each_record, respond};
+use queue::{Outgoing, Queue, each_record, respond};
 use rules::Known;
 use runtime::{Platform, SettingsError};
 use store::Store;
@@ -18,6 +18,8 @@ pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
     pub(crate) webhooks: Queue,
+    pub(crate) audiences: Queue,
+    pub(crate) events: Queue,
     pub(crate) endpoints: Endpoints,
     pub(crate) rules: Known,
 }
@@ -30,6 +32,8 @@ impl Deps {
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             webhooks: Queue::new(platform.aws.sqs(), settings.webhook_queue),
+            audiences: Queue::new(platform.aws.sqs(), settings.audience_queue),
+            events: Queue::new(platform.aws.sqs(), settings.events_queue),
             endpoints: Endpoints::default(),
             rules: Known::default(),
             platform: platform.clone(),
@@ -73,14 +77,20 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     Ok(respond(results.iter().map(|(id, _)| id.as_str())))
 }
 
+/// Messages of one queue, with the record that owes each.
+#[derive(Default)]
+struct Owed {
+    owners: Vec<String>,
+    messages: Vec<Outgoing>,
+}
+
 /// Sends what the records owe, and tells which records failed and why.
 async fn send(
     deps: &Deps,
     fanned: Vec<(String, Result<Fanned, String>)>,
 ) -> (Vec<(String, String)>, BatchFannedOut) {
-    let mut failed = Vec::new();
-    let mut outgoing = Vec::new();
-    let mut owners = Vec::new();
+    let mut failed: Vec<(String, String)> = Vec::new();
+    let mut owed = [Owed::default(), Owed::default(), Owed::default()];
     let mut summary = BatchFannedOut {
         events: 0,
         duplicates: 0,
@@ -91,19 +101,28 @@ async fn send(
         match result {
             Ok(Fanned::Owes(messages)) => {
                 summary.events += 1;
-                owners.extend(std::iter::repeat_n(id, messages.len()));
-                outgoing.extend(messages);
+                let kinds = [messages.deliveries, messages.audiences, messages.news];
+                for (owed, messages) in owed.iter_mut().zip(kinds) {
+                    owed.owners
+                        .extend(std::iter::repeat_n(id.clone(), messages.len()));
+                    owed.messages.extend(messages);
+                }
             }
             Ok(Fanned::Duplicate) => summary.duplicates += 1,
             Ok(Fanned::Quarantined) => {}
             Err(error) => failed.push((id, error)),
         }
     }
-    for (owner, result) in owners.into_iter().zip(deps.webhooks.send(&outgoing).await) {
-        match result {
-            Ok(()) => summary.deliveries += 1,
-            Err(_) if failed.iter().any(|(id, _)| *id == owner) => {}
-            Err(error) => failed.push((owner, error.to_string())),
+    let queues = [&deps.webhooks, &deps.audiences, &deps.events];
+    for (kind, (owed, queue)) in owed.into_iter().zip(queues).enumerate() {
+        let sent = queue.send(&owed.messages).await;
+        for (owner, result) in owed.owners.into_iter().zip(sent) {
+            match result {
+                Ok(()) if kind == 0 => summary.deliveries += 1,
+                Ok(()) => {}
+                Err(_) if failed.iter().any(|(id, _)| *id == owner) => {}
+                Err(error) => failed.push((owner, error.to_string())),
+            }
         }
     }
     (failed, summary)

@@ -3,6 +3,7 @@
 mod endpoints;
 mod fanout;
 mod handler;
+mod push;
 mod settings;
 
 pub use handler::{Deps, handle};

@@ -7,6 +7,10 @@ pub struct Settings {
     pub table: String,
     /// URL of the webhook queue.
     pub webhook_queue: String,
+    /// URL of the queue of pages of people to push to.
+    pub audience_queue: String,
+    /// URL of the events queue, for the webhook that tells of a push.
+    pub events_queue: String,
 }
 
 impl Settings {
@@ -17,6 +21,8 @@ impl Settings {
         let settings = Self {
             table: read.required("TABLE_NAME"),
             webhook_queue: read.required("WEBHOOK_QUEUE_URL"),
+            audience_queue: read.required("AUDIENCE_QUEUE_URL"),
+            events_queue: read.required("EVENTS_QUEUE_URL"),
         };
         read.finish(settings)
     }

@@ -9,7 +9,7 @@ use runtime::{Platform, SettingsError};
 use store::Store;
 
 use crate::Settings;
-use crate::operations::{explain, report};
+use crate::operations::{explain, pushes, report, why};
 
 /// What the function needs from outside.
 #[derive(Debug)]
@@ -38,6 +38,8 @@ impl Deps {
 pub enum Operation {
     Report,
     Explain,
+    Pushes,
+    Why,
 }
 
 /// Every path of this function.
@@ -56,6 +58,20 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::Explain,
         name: "getEvent",
     },
+    Route {
+        method: "GET",
+        path: "/v1/networks/{network}/events/{id}/pushes",
+        needs: &[Permission::Read],
+        operation: Operation::Pushes,
+        name: "listPushes",
+    },
+    Route {
+        method: "GET",
+        path: "/v1/networks/{network}/explain",
+        needs: &[Permission::Read],
+        operation: Operation::Why,
+        name: "explainPush",
+    },
 ];
 
 /// Answers one request.
@@ -69,6 +85,8 @@ pub async fn handle(
     let run = async |operation, call| match operation {
         Operation::Report => report::report(deps, call).await,
         Operation::Explain => explain::explain(deps, call).await,
+        Operation::Pushes => pushes::list(deps, call).await,
+        Operation::Why => why::explain(deps, call).await,
     };
     Ok(answer(ROUTES, request, &deps.platform, run).await)
 }

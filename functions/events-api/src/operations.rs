@@ -1,9 +1,17 @@
 pub(crate) mod explain;
+pub(crate) mod pushes;
 pub(crate) mod report;
+pub(crate) mod told;
+pub(crate) mod why;
 
 use utoipa::OpenApi;
 
 /// This function's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(report::report_doc, explain::explain_doc))]
+#[openapi(paths(
+    report::report_doc,
+    explain::explain_doc,
+    pushes::list_doc,
+    why::explain_doc
+))]
 pub struct ApiDoc;

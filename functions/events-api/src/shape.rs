@@ -1,5 +1,7 @@
 //! The JSON of this API.
 
+pub(crate) mod push;
+
 use domain::attempt::{Attempt, Outcome};
 use domain::delivery::State;
 use domain::event::{Draft, Origin};

@@ -11,7 +11,7 @@ use telemetry::event::{
     DeliveryDied, DeliveryRescued, EventResent, MessageQuarantined, ReplayFailed,
 };
 
-use crate::Deps;
+use crate::{Deps, push};
 
 /// How often a delivery is made due again before it is given up. Each time is five receives over a
 /// quarter of an hour, so this is five hours of trouble.
@@ -28,6 +28,9 @@ pub(crate) async fn set_right(deps: &Deps, record: &Record) -> Result<(), String
     if let Ok(message) = ReplayMessage::read(&record.body) {
         let stopped = stop(deps, &message).await;
         return stopped.map_err(|error| chain(&error));
+    }
+    if let Some(done) = push::set_right(deps, record).await {
+        return done;
     }
     match read_event(&record.body, record.sent, &record.message_id) {
         Ok(reported) if reported.resent < MAX_RESENT => resend(deps, &reported).await,
@@ -125,7 +128,7 @@ async fn resend(deps: &Deps, reported: &Reported) -> Result<(), String> {
     Ok(())
 }
 
-async fn keep(deps: &Deps, record: &Record, queue: &'static str) -> Result<(), String> {
+pub(crate) async fn keep(deps: &Deps, record: &Record, queue: &'static str) -> Result<(), String> {
     let kept = Quarantined {
         network: owner(&record.body),
         queue: queue.to_owned(),

@@ -15,6 +15,8 @@ pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
     pub(crate) events: Queue,
+    pub(crate) audiences: Queue,
+    pub(crate) pushes: Queue,
 }
 
 impl Deps {
@@ -25,6 +27,8 @@ impl Deps {
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            audiences: Queue::new(platform.aws.sqs(), settings.audience_queue),
+            pushes: Queue::new(platform.aws.sqs(), settings.push_queue),
             platform: platform.clone(),
         })
     }

@@ -2,6 +2,7 @@
 
 mod dead_letter;
 mod handler;
+mod push;
 mod settings;
 
 pub use handler::{Deps, handle};

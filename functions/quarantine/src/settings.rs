@@ -7,6 +7,10 @@ pub struct Settings {
     pub table: String,
     /// URL of the events queue.
     pub events_queue: String,
+    /// URL of the queue of pages of people.
+    pub audience_queue: String,
+    /// URL of the queue of pushes owed to devices.
+    pub push_queue: String,
 }
 
 impl Settings {
@@ -17,6 +21,8 @@ impl Settings {
         let settings = Self {
             table: read.required("TABLE_NAME"),
             events_queue: read.required("EVENTS_QUEUE_URL"),
+            audience_queue: read.required("AUDIENCE_QUEUE_URL"),
+            push_queue: read.required("PUSH_QUEUE_URL"),
         };
         read.finish(settings)
     }

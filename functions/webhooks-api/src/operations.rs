@@ -8,7 +8,6 @@ mod fields;
 pub(crate) mod filter_test;
 mod headers;
 mod news;
-mod page;
 pub(crate) mod quarantine;
 pub(crate) mod replay;
 pub(crate) mod replays;

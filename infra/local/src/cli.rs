@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args, Parser, Subcommand};
 
-use crate::{demo, key_command, listen, serve};
+use crate::{demo, key_command, listen, push_demo, serve};
 
 /// Fanfare on one machine: every function of the deployment in one process, over embedded AWS services.
 #[derive(Debug, Parser)]
@@ -69,6 +69,9 @@ pub(crate) struct DemoArgs {
     /// How many receivers each event goes to.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=50))]
     pub(crate) endpoints: u8,
+    /// Push the events to simulated phones, and show what happens when things go wrong.
+    #[arg(long, conflicts_with = "endpoints")]
+    pub(crate) push: bool,
     /// Print the report as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
@@ -107,6 +110,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     match cli.command {
         None => serve::run(cli.serve).await,
         Some(Command::Serve(args)) => serve::run(args).await,
+        Some(Command::Demo(args)) if args.push => push_demo::run(args).await,
         Some(Command::Demo(args)) => demo::run(args).await,
         Some(Command::Listen(args)) => listen::run(args).await,
         Some(Command::Key(args)) => key_command::run(&args),
@@ -129,6 +133,7 @@ mod tests {
             ("fanfare serve --data x --ephemeral", false),
             ("fanfare serve --no-simulate-providers", true),
             ("fanfare demo --events 10 --endpoints 2 --json", true),
+            ("fanfare demo --push --json", true),
             ("fanfare demo --events 0", false),
             ("fanfare key --network demo --role admin", true),
             ("fanfare key --network demo", false),

@@ -1,6 +1,6 @@
 //! `fanfare demo`: events in, verified webhooks out, counted.
 
-mod figures;
+pub(crate) mod figures;
 mod payload;
 mod producer;
 mod receiver;

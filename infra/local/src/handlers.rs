@@ -99,6 +99,8 @@ const PACKAGES: &[(&str, Build)] = &[
     ("push-settings-api", build!(Http, push_settings_api)),
     ("event-fanout", build!(Batch, event_fanout)),
     ("webhook-dispatch", build!(Batch, webhook_dispatch)),
+    ("push-fanout", build!(Batch, push_fanout)),
+    ("push-dispatch", build!(Batch, push_dispatch)),
     ("retry-sweep", build!(Schedule, retry_sweep)),
     ("replay-jobs", build!(Batch, replay_jobs)),
     ("quarantine", build!(Batch, quarantine)),

@@ -60,9 +60,32 @@ impl HttpClient {
         body: Vec<u8>,
         wanted: StatusCode,
     ) -> Result<Value, CallError> {
+        self.send(Method::POST, path, body, wanted).await
+    }
+
+    /// Makes a call and returns the answer, which must have `wanted` as its status.
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+        wanted: StatusCode,
+    ) -> Result<Value, CallError> {
+        let body = body.map(|body| body.to_string().into_bytes());
+        self.send(method, path, body.unwrap_or_default(), wanted)
+            .await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+        wanted: StatusCode,
+    ) -> Result<Value, CallError> {
         let url = format!("{}{path}", self.base);
         let request = Request::builder()
-            .method(Method::POST)
+            .method(method)
             .uri(&url)
             .header(AUTHORIZATION, &self.authorization)
             .header(CONTENT_TYPE, "application/json")

@@ -16,6 +16,7 @@ mod listen;
 mod listening;
 mod options;
 mod pollers;
+mod push_demo;
 mod queues;
 mod schedules;
 mod serve;

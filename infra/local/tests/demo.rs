@@ -5,6 +5,35 @@ use std::process::Command;
 use serde_json::Value;
 
 #[test]
+fn the_push_demo_reaches_every_phone_and_ends_each_chapter_well() {
+    let run = Command::new(env!("CARGO_BIN_EXE_fanfare"))
+        .args(["demo", "--push", "--events", "200", "--json"])
+        .output()
+        .unwrap();
+    assert!(run.status.success(), "{run:?}");
+    let told: Value = serde_json::from_slice(&run.stdout).unwrap();
+    assert_eq!(
+        (&told["accepted"], &told["gated"]),
+        (&204.into(), &1.into())
+    );
+    assert_eq!(
+        (&told["sent"], &told["delivered"]),
+        (&202.into(), &202.into())
+    );
+    assert_eq!(
+        (&told["deadTokens"], &told["retried"]),
+        (&1.into(), &1.into())
+    );
+    for name in ["p50Ms", "p99Ms", "pushesPerSecond"] {
+        assert!(told[name].is_number(), "{name} in {told}");
+    }
+    // Keys are made for it; none may be seen.
+    let printed = [run.stdout, run.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(!printed.contains("PRIVATE KEY"), "{printed}");
+}
+
+#[test]
 fn the_demo_delivers_and_verifies_everything_and_says_what_it_cost() {
     let run = Command::new(env!("CARGO_BIN_EXE_fanfare"))
         .args(["demo", "--events", "200", "--endpoints", "3", "--json"])

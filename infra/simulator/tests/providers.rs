@@ -3,25 +3,17 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RsaKeyPair,
-};
-use credential::{ApnsCertificate, ApnsToken, Credential, KeyPair, PrivateKey, ServiceAccount};
-use domain::credential::{Environment, Fingerprint, Platform, Provider};
+use credential::Credential;
+use domain::credential::{Environment, Platform, Provider};
 use domain::push::device::Token;
 use domain::push::message::{Push, Text};
 use domain::time::Timestamp;
 use futures::future::join_all;
 use providers::{Answer, Client, Hosts, MessageId, Mode, Order};
-use rcgen::{CertificateParams, CustomExtension, DnType};
 use runtime::Clock;
 use simulator::{Fault, Simulator, Target};
-use zeroize::Zeroizing;
+use testkit::{TOPIC, key_pair, push_certificate, service_account, signing_key};
 
-const TOPIC: &str = "com.example.app";
 const DEADLINE: Duration = Duration::from_secs(5);
 
 struct World {
@@ -43,57 +35,6 @@ impl World {
     fn reason(&self) -> Option<String> {
         self.simulator.pushes().pop().unwrap().reason
     }
-}
-
-/// A push certificate for `oids` below Apple's arc, and its fingerprint.
-fn certificate(oids: &[u64], years: (i32, i32)) -> (Credential, Fingerprint) {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    let uid = DnType::CustomDnType(vec![0, 9, 2342, 19_200_300, 100, 1, 1]);
-    params.distinguished_name.push(uid, TOPIC);
-    params.not_before = rcgen::date_time_ymd(years.0, 1, 1);
-    params.not_after = rcgen::date_time_ymd(years.1, 1, 1);
-    for oid in oids {
-        let oid = [1, 2, 840, 113_635, 100, 6, 3, *oid];
-        let extension = CustomExtension::from_oid_content(&oid, vec![5, 0]);
-        params.custom_extensions.push(extension);
-    }
-    let key = rcgen::KeyPair::generate().unwrap();
-    let der = params.self_signed(&key).unwrap().der().to_vec();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
-    let fingerprint = Fingerprint::from_bytes(digest.as_ref().try_into().unwrap());
-    let credential = Credential::ApnsCertificate(ApnsCertificate {
-        chain: vec![der],
-        key: PrivateKey::from_pkcs8(Zeroizing::new(key.serialize_der())),
-        topic: TOPIC.to_owned(),
-    });
-    (credential, fingerprint)
-}
-
-/// A signing key with its public point.
-fn signing_key(key_id: &str) -> (Credential, Vec<u8>) {
-    let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
-    let key = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new()).unwrap();
-    let public = EcdsaKeyPair::from_pkcs8(algorithm, key.as_ref()).unwrap();
-    let credential = Credential::ApnsToken(ApnsToken {
-        key: PrivateKey::from_pkcs8(Zeroizing::new(key.as_ref().to_vec())),
-        key_id: key_id.to_owned(),
-        team_id: "TEAM123456".to_owned(),
-        topic: TOPIC.to_owned(),
-    });
-    (credential, public.public_key().as_ref().to_vec())
-}
-
-fn service_account(project: &str) -> (Credential, String, Vec<u8>) {
-    let key = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    let pkcs8 = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).unwrap();
-    let email = format!("push@{project}.iam.gserviceaccount.com");
-    let credential = Credential::Fcm(ServiceAccount {
-        project_id: project.to_owned(),
-        client_email: email.clone(),
-        key_id: None,
-        key: PrivateKey::from_pkcs8(Zeroizing::new(pkcs8.as_ref().to_vec())),
-    });
-    (credential, email, key.public_key().as_ref().to_vec())
 }
 
 async fn send(client: &Client, provider: Provider, token: &str) -> Answer {
@@ -130,7 +71,7 @@ fn device(digit: char) -> String {
 #[tokio::test]
 async fn apns_takes_a_good_push_over_one_connection_and_judges_certificates() {
     let world = World::new().await;
-    let (credential, _) = certificate(&[1, 2], (2020, 2090));
+    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
     let client = world.client(&credential, Environment::Production);
     let pushes = (0..20).map(|_| send(&client, Provider::Apns, "ab".repeat(32).leak()));
     for answer in join_all(pushes).await {
@@ -148,13 +89,13 @@ async fn apns_takes_a_good_push_over_one_connection_and_judges_certificates() {
         (TOPIC, Some("c"))
     );
 
-    let (production, _) = certificate(&[2], (2020, 2090));
+    let (production, _) = push_certificate(&[2], (2020, 2090));
     let client = world.client(&production, Environment::Sandbox);
     let answer = send(&client, Provider::Apns, &device('a')).await;
     assert_eq!(answer.class.word(), "credential_fault", "{answer:?}");
     assert_eq!(answer.reason, "BadCertificateEnvironment");
 
-    let (expired, _) = certificate(&[1, 2], (2020, 2021));
+    let (expired, _) = push_certificate(&[1, 2], (2020, 2021));
     let client = world.client(&expired, Environment::Production);
     let answer = send(&client, Provider::Apns, &device('a')).await;
     assert_eq!(answer.class.word(), "credential_fault", "{answer:?}");
@@ -164,7 +105,7 @@ async fn apns_takes_a_good_push_over_one_connection_and_judges_certificates() {
 #[tokio::test]
 async fn a_certificate_that_ends_is_refused_at_the_next_push_and_a_new_one_is_not() {
     let world = World::new().await;
-    let (credential, fingerprint) = certificate(&[1, 2], (2020, 2090));
+    let (credential, fingerprint) = push_certificate(&[1, 2], (2020, 2090));
     let client = world.client(&credential, Environment::Production);
     assert_eq!(
         send(&client, Provider::Apns, &device('a'))
@@ -176,7 +117,7 @@ async fn a_certificate_that_ends_is_refused_at_the_next_push_and_a_new_one_is_no
     world.simulator.expire_certificate(fingerprint);
     let answer = send(&client, Provider::Apns, &device('a')).await;
     assert_eq!(answer.class.word(), "credential_fault", "{answer:?}");
-    let (fresh, _) = certificate(&[1, 2], (2020, 2090));
+    let (fresh, _) = push_certificate(&[1, 2], (2020, 2090));
     let client = world.client(&fresh, Environment::Production);
     assert_eq!(
         send(&client, Provider::Apns, &device('a'))
@@ -190,7 +131,7 @@ async fn a_certificate_that_ends_is_refused_at_the_next_push_and_a_new_one_is_no
 #[tokio::test]
 async fn apns_knows_dead_and_misplaced_tokens() {
     let world = World::new().await;
-    let (credential, _) = certificate(&[1, 2], (2020, 2090));
+    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
     let client = world.client(&credential, Environment::Production);
     world
         .simulator
@@ -257,7 +198,7 @@ async fn apns_checks_provider_tokens() {
 #[tokio::test]
 async fn lost_connections_are_made_good_once_and_scripted_words_come_through() {
     let world = World::new().await;
-    let (credential, _) = certificate(&[1, 2], (2020, 2090));
+    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
     let client = world.client(&credential, Environment::Production);
     for fault in [Fault::Drop, Fault::GoAway("Shutdown".to_owned())] {
         world.simulator.script(Target::Apns, None, 1, fault);
@@ -340,10 +281,7 @@ async fn baidu_checks_its_signature() {
     let world = World::new().await;
     world.simulator.know_key_pair("key", "secret");
     for (secret, class) in [("secret", "delivered"), ("other", "credential_fault")] {
-        let credential = Credential::Baidu(KeyPair {
-            api_key: "key".to_owned(),
-            secret_key: Zeroizing::new(secret.to_owned()),
-        });
+        let credential = key_pair("key", secret);
         let client = world.client(&credential, Environment::Production);
         let answer = send(&client, Provider::Baidu, "1234567890").await;
         assert_eq!(answer.class.word(), class, "{answer:?}");

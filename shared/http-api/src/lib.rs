@@ -4,6 +4,7 @@
 mod answer;
 mod body;
 mod call;
+pub mod page;
 mod problem;
 mod reply;
 mod route;

@@ -24,6 +24,8 @@ pub struct AudienceMessage {
     pub event: EventId,
     /// Which people.
     pub people: People,
+    /// How often quarantine has sent it back.
+    pub resent: u32,
 }
 
 /// A page of an audience.
@@ -59,6 +61,8 @@ pub enum People {
 struct AudienceWire {
     network_id: String,
     event_id: String,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    resent: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     named: Option<NamedWire>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +101,7 @@ impl AudienceMessage {
         let mut wire = AudienceWire {
             network_id: self.network.to_string(),
             event_id: self.event.to_string(),
+            resent: self.resent,
             named: None,
             summary: None,
             walk: None,
@@ -148,6 +153,7 @@ impl AudienceMessage {
             network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
             event: EventId::parse(&wire.event_id).ok_or_else(|| bad("eventId"))?,
             people,
+            resent: wire.resent,
         })
     }
 }
@@ -171,6 +177,8 @@ pub struct PushMessage {
     pub attempt: u32,
     /// The message may be a copy of one sent before: look at the record first.
     pub repeated: bool,
+    /// How often quarantine has sent it back.
+    pub resent: u32,
     /// What each gate decided when it was owed.
     pub trail: Trail,
     /// It waits for a better credential.
@@ -200,6 +208,8 @@ struct PushMessageWire {
     attempt: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repeated: bool,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    resent: u32,
     trail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held: Option<(u32, u64)>,
@@ -261,6 +271,7 @@ impl PushMessage {
             device: device_wire(&self.device),
             attempt: self.attempt,
             repeated: self.repeated,
+            resent: self.resent,
             trail: self.trail.to_text(),
             held: self.held.map(|held| (held.times, held.version)),
             push: push_wire(&self.push),
@@ -283,11 +294,20 @@ impl PushMessage {
             device: device(&wire.device).ok_or_else(|| bad("device"))?,
             attempt: wire.attempt,
             repeated: wire.repeated,
+            resent: wire.resent,
             trail: Trail::parse(&wire.trail).ok_or_else(|| bad("trail"))?,
             held: wire.held.map(|(times, version)| Held { times, version }),
             push: push(wire.push).ok_or_else(|| bad("push"))?,
         })
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 fn bad(field: &str) -> Malformed {
@@ -396,6 +416,7 @@ mod tests {
                 },
                 attempt,
                 repeated,
+                resent: attempt,
                 trail: Trail::default().and(Ground::MasterOn),
                 held: badge.map(|times| Held { times, version: 3 }),
                 push: Push {
@@ -418,6 +439,7 @@ mod tests {
                 network: NetworkId::parse("demo").unwrap(),
                 event: EventId::parse("evt_1").unwrap(),
                 people,
+                resent: 0,
             };
             prop_assert_eq!(AudienceMessage::read(&sent.write()).unwrap(), sent);
         }

@@ -4,12 +4,14 @@
 mod aws;
 mod clock;
 mod env;
+mod kept;
 mod lambda;
 mod random;
 
 pub use aws::Aws;
 pub use clock::Clock;
 pub use env::{Env, Reader, SettingsError};
+pub use kept::Kept;
 pub use lambda::serve;
 pub use random::Random;
 

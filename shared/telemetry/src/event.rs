@@ -103,6 +103,36 @@ events! {
     Warn RecordFailed { queue: &'static str, message_id: String, error: String, records_failed: u32 }
         metrics { records_failed: Count } by { queue };
 
+    /// Pages of people were asked the gates for. `people` counts them, `pushes_gated` the stops.
+    Info AudiencesWorked { people: u64, pushes_owed: u64, pushes_gated: u64, pushes_collapsed: u64, duration_ms: u64 }
+        metrics { people: Count, pushes_owed: Count, pushes_gated: Count, pushes_collapsed: Count };
+
+    /// A batch of pushes was tried. `pushes_stopped` by a gate after they were queued.
+    Info PushesDispatched { pushes_sent: u32, pushes_retried: u32, pushes_held: u32, pushes_stopped: u32, pushes_dead: u32, pushes_stale: u32, duration_ms: u64 }
+        metrics { pushes_sent: Count, pushes_retried: Count, pushes_held: Count, pushes_stopped: Count, pushes_dead: Count };
+
+    /// A push was given up.
+    Warn PushDied { network: String, event_id: String, provider: &'static str, attempts: u32, reason: String };
+
+    /// A dead token's device was removed.
+    Info DeviceRemoved { network: String, provider: &'static str, reason: String, devices_removed: u32 }
+        metrics { devices_removed: Count };
+
+    /// A provider refuses a credential: it sends nothing until another is activated.
+    Error CredentialPaused { network: String, credential_id: String, reason: String, credentials_paused: u32 }
+        metrics { credentials_paused: Count };
+
+    /// A new credential refuses tokens: it may be the wrong one, so none is deleted.
+    Error TokensGuarded { network: String, credential_id: String, tokens_guarded: u64 }
+        metrics { tokens_guarded: Count };
+
+    /// News about pushes could not be queued for those who subscribed.
+    Warn PushNewsFailed { network: String, news: &'static str, error: String };
+
+    /// A page of people or a push kept failing and was sent back to its queue.
+    Error PushResent { network: String, event_id: String, times: u32, pushes_resent: u32 }
+        metrics { pushes_resent: Count };
+
     /// The sweep put due deliveries back on the queue.
     Info SweepFinished { enqueued: u32, gone: u32, failed: u32, duration_ms: u64 }
         metrics { enqueued: Count };

@@ -7,7 +7,9 @@
 )]
 
 mod clock;
+mod material;
 mod receiver;
 
 pub use clock::ManualClock;
+pub use material::{TEAM, TOPIC, key_pair, push_certificate, service_account, signing_key};
 pub use receiver::{Received, Receiver, Scripted};

@@ -107,6 +107,16 @@ fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns(
 }
 
 #[test]
+fn a_push_ends_before_its_function_does() {
+    let template = Template::load();
+    let attempt = "functions/push-dispatch/src/attempt.rs";
+    // The batch's latest start, the try, its record, and the message that follows it.
+    let call = seconds("shared/runtime/src/aws.rs", "CALL_TIMEOUT");
+    let longest = seconds(attempt, "LATEST_START") + seconds(attempt, "DEADLINE") + 2 * call;
+    assert!(longest <= template.function("PushDispatch").timeout());
+}
+
+#[test]
 fn an_answer_fits_in_what_api_gateway_waits() {
     let template = Template::load();
     assert!(template.function("Authorizer").timeout() < 10);

@@ -14,9 +14,9 @@ use vault::Headers;
 use super::fields::Fields;
 use super::headers::choose;
 use super::news;
-use super::page::invalid;
 use crate::Deps;
 use crate::shape::{CreateEndpoint, CreatedEndpoint, EndpointBody};
+use http_api::page::invalid;
 
 /// Largest configuration request.
 pub(crate) const MAX_BODY: usize = 64 * 1024;

@@ -3,9 +3,9 @@ use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use store::{Delivery, DeliveryFilter, Order};
 
 use super::fields::Fields;
-use super::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{DeliveryBody, DeliveryPageBody};
+use http_api::page::{cursor, limit};
 
 #[utoipa::path(
     get,

@@ -4,9 +4,9 @@ use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use serde_json::json;
 
 use super::news;
-use super::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{EndpointBody, EndpointPage};
+use http_api::page::{cursor, limit};
 
 #[utoipa::path(
     get,

@@ -11,7 +11,7 @@ use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 
 use super::create::MAX_BODY;
 use super::examples;
-use super::page::invalid;
+use http_api::page::invalid;
 use crate::Deps;
 use crate::shape::{FilterTest, FilterTested, SampleEvent};
 

@@ -1,8 +1,8 @@
 use http_api::{Call, Failure, ProblemBody, Reply};
 
-use super::page::limit;
 use crate::Deps;
 use crate::shape::{QuarantinePage, QuarantinedMessage};
+use http_api::page::limit;
 
 #[utoipa::path(
     get,

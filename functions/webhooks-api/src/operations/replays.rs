@@ -14,7 +14,7 @@ use queue::replay::ReplayMessage;
 use super::create::MAX_BODY;
 use super::endpoints::find;
 use super::fields::Fields;
-use super::page::{cursor, limit};
+use http_api::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{CreateReplay, ReplayBody, ReplayPageBody};
 

@@ -16,9 +16,9 @@ use utoipa::ToSchema;
 use super::create::MAX_BODY;
 use super::endpoints::find;
 use super::examples;
-use super::page::invalid;
 use crate::Deps;
 use crate::shape::DeliveryBody;
+use http_api::page::invalid;
 
 /// How long the attempt is waited for: API Gateway waits 30 s, and this function's own timeout
 /// leaves room for the AWS calls around.

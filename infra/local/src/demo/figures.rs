@@ -3,24 +3,24 @@
 use std::time::Duration;
 
 /// Nearest rank; zero of nothing.
-pub(super) fn percentile(sorted: &[Duration], percent: usize) -> u64 {
+pub(crate) fn percentile(sorted: &[Duration], percent: usize) -> u64 {
     let rank = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
     let value = sorted.get(rank).copied().unwrap_or_default();
     u64::try_from(value.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Counts here stay far below 2^32, so nothing is lost on the way to `f64`.
-pub(super) fn ratio(count: u64, of: u64) -> f64 {
+pub(crate) fn ratio(count: u64, of: u64) -> f64 {
     let float = |count: u64| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
     float(count) / float(of.max(1))
 }
 
-pub(super) fn rounded(value: f64, precision: f64) -> f64 {
+pub(crate) fn rounded(value: f64, precision: f64) -> f64 {
     (value * precision).round() / precision
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -225,6 +225,7 @@ mod tests {
         let args = DemoArgs {
             events: 100,
             endpoints: 1,
+            push: false,
             json: false,
         };
         let mut calls = CallCounts {

@@ -53,6 +53,21 @@ pub fn render(
     push
 }
 
+/// One push for `count` of a burst: the first of them, and how many more there were.
+#[must_use]
+pub fn summary(first: Push, count: u64) -> Push {
+    let more = count.saturating_sub(1);
+    if more == 0 {
+        return first;
+    }
+    let told = first.body.map_or_else(String::new, |body| body.text);
+    Push {
+        // The application's own strings know nothing of the others.
+        body: Some(Text::plain(format!("{told} (+{more})").trim_start())),
+        ..first
+    }
+}
+
 fn localised(key: &Key, content: &Content) -> Localised {
     let value = |name: &String| content.params.get(name).cloned().unwrap_or_default();
     Localised {
@@ -66,6 +81,19 @@ mod tests {
     use super::*;
     use crate::push::event::find;
     use crate::push::settings::Draft;
+
+    #[test]
+    fn a_summary_tells_how_many_more_there_were() {
+        let first = Push {
+            title: Some(Text::plain("Chess")),
+            body: Some(Text::plain("Ann commented")),
+            ..Push::default()
+        };
+        assert_eq!(summary(first.clone(), 1), first);
+        let told = summary(first, 5).body.unwrap();
+        assert_eq!(told, Text::plain("Ann commented (+4)"));
+        assert_eq!(summary(Push::default(), 3).body, Some(Text::plain("(+2)")));
+    }
 
     #[test]
     fn a_device_is_shown_its_language_unless_the_producer_says_it_in_its_own_words() {

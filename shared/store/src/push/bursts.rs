@@ -73,31 +73,47 @@ impl Store {
         })
     }
 
-    /// How many pushes were collapsed since the last summary; none are then.
+    /// How many pushes were collapsed since the last summary.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn take_collapsed(
+    pub async fn collapsed(
         &self,
         network: &NetworkId,
         user: &UserId,
         name: &str,
     ) -> Result<u64, Error> {
         const OPERATION: &str = "counting a summary";
+        let item = self
+            .get(&Key::burst(network, user, name), OPERATION)
+            .await?;
+        let count = item.and_then(|item| Reader::new(&item, OPERATION).maybe_number("collapsed"));
+        Ok(count.unwrap_or_default())
+    }
+
+    /// The count starts anew, because a summary tells of `count`. `false` when it has changed since
+    /// it was read.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn settle_collapsed(
+        &self,
+        network: &NetworkId,
+        user: &UserId,
+        name: &str,
+        count: u64,
+    ) -> Result<bool, Error> {
         let sent = self
             .update(&Key::burst(network, user, name))
             .update_expression("REMOVE collapsed")
-            .condition_expression("attribute_exists(collapsed)")
-            .return_values(ReturnValue::UpdatedOld)
+            .condition_expression("collapsed = :count")
+            .expression_attribute_values(":count", n(count))
             .send()
             .await;
         match sent {
-            Ok(updated) => {
-                let item = updated.attributes.unwrap_or_default();
-                Reader::new(&item, OPERATION).number("collapsed")
-            }
-            Err(error) if refused(&error) => Ok(0),
-            Err(error) => Err(Error::call(OPERATION)(error)),
+            Ok(_) => Ok(true),
+            Err(error) if refused(&error) => Ok(false),
+            Err(error) => Err(Error::call("settling a summary")(error)),
         }
     }
 

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use domain::id::{EventId, NetworkId};
 use domain::push::device::{DeviceId, UserId};
 use domain::push::gate::Trail;
@@ -119,8 +120,8 @@ pub struct PushPage {
 
 impl Store {
     /// Writes a record unless there is one: an earlier receive of the same message may have
-    /// written it, and what has become of the push since must not be undone. `false` when there
-    /// was one.
+    /// written it, and what has become of the push since must not be undone. The one that was
+    /// there, if there was.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -130,7 +131,7 @@ impl Store {
         event: &EventId,
         accepted: Timestamp,
         record: &PushRecord,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<PushRecord>, Error> {
         let device = record.device.as_ref().map(DeviceId::key);
         let key = Key::push_record(network, event, &record.user, device.as_deref());
         let [pk, sk] = key.attributes();
@@ -145,7 +146,8 @@ impl Store {
             .item("attempts", n(record.attempts))
             .item("at", n(record.at.millis()))
             .item("expires", expires(accepted))
-            .condition_expression("attribute_not_exists(pk)");
+            .condition_expression("attribute_not_exists(pk)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(device) = &record.device {
             call = call.item("device", s(device.as_str()));
         }
@@ -153,9 +155,15 @@ impl Store {
             call = call.item("say", s(say));
         }
         match call.send().await {
-            Ok(_) => Ok(true),
+            Ok(_) => Ok(None),
             Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    let item = failed.item().ok_or(Error::Item {
+                        operation: OPERATION,
+                        what: "item",
+                    })?;
+                    read(item).map(Some)
+                }
                 _ => Err(Error::call("recording a push")(error)),
             },
         }

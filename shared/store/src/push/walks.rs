@@ -75,6 +75,8 @@ impl Store {
             .update(&Key::walk(network, event, shard))
             .condition_expression(condition)
             .expression_attribute_names("#at", "at")
+            // A reserved word of DynamoDB.
+            .expression_attribute_names("#users", "users")
             .expression_attribute_values(":pages", n(page.page.saturating_add(1)))
             .expression_attribute_values(":users", n(page.users))
             .expression_attribute_values(":owed", n(page.owed))
@@ -85,7 +87,7 @@ impl Store {
             call = call.expression_attribute_values(":before", n(page.page));
         }
         let set = "SET pages = :pages, #at = :at, expires = :expires";
-        let add = "ADD users :users, owed :owed, gated :gated";
+        let add = "ADD #users :users, owed :owed, gated :gated";
         call = match &page.next {
             Some(next) => call
                 .update_expression(format!("{set}, nextUser = :next {add}"))

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::push;
 use crate::receiver::Receiver;
 use crate::sandbox::Sandbox;
 use crate::world::World;
@@ -43,6 +44,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     register_a_device(&world, &caller).await;
     change_push_settings(&world, &caller).await;
     define_an_event_type(&world, &caller).await;
+    push::push(&world, &caller).await;
     delete_webhooks(&world, &caller).await;
     world.all_permissions_were_used();
 }
@@ -376,7 +378,7 @@ async fn change_push_settings(world: &World, caller: &Value) {
 }
 
 /// One call through API Gateway to a path below the network.
-async fn call(
+pub(crate) async fn call(
     world: &World,
     api: &Sandbox,
     caller: &Value,
@@ -390,6 +392,13 @@ async fn call(
         .split_once('/')
         .map_or((path, None), |(head, rest)| (head, Some(rest)));
     let greedy = if rest.is_some() { "/{proxy+}" } else { "" };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let head = head.split('?').next().unwrap_or_default();
+    let rest = rest.map(|rest| rest.split('?').next().unwrap_or_default());
+    for pair in query.split('&').filter_map(|pair| pair.split_once('=')) {
+        request["queryStringParameters"][pair.0] = pair.1.into();
+    }
+    request["rawQueryString"] = query.into();
     let key = format!("ANY /v1/networks/{{network}}/{head}{greedy}");
     let path = format!("/v1/networks/demo/{path}");
     request["routeKey"] = key.clone().into();
@@ -411,6 +420,6 @@ async fn call(
         .await
 }
 
-fn body(response: &Value) -> Value {
+pub(crate) fn body(response: &Value) -> Value {
     serde_json::from_str(response["body"].as_str().unwrap()).unwrap()
 }

@@ -8,6 +8,7 @@
 )]
 
 mod functions;
+mod push;
 mod receiver;
 mod runtime_api;
 mod sandbox;

@@ -158,6 +158,8 @@ fn binary(function: &str) -> PathBuf {
         "PushSettingsApi" => env!("CARGO_BIN_EXE_lambda-push-settings-api"),
         "EventFanout" => env!("CARGO_BIN_EXE_lambda-event-fanout"),
         "WebhookDispatch" => env!("CARGO_BIN_EXE_lambda-webhook-dispatch"),
+        "PushFanout" => env!("CARGO_BIN_EXE_lambda-push-fanout"),
+        "PushDispatch" => env!("CARGO_BIN_EXE_lambda-push-dispatch"),
         "RetrySweep" => env!("CARGO_BIN_EXE_lambda-retry-sweep"),
         "Quarantine" => env!("CARGO_BIN_EXE_lambda-quarantine"),
         "ReplayJobs" => env!("CARGO_BIN_EXE_lambda-replay-jobs"),

@@ -14,6 +14,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use runtime::{Aws, Clock};
 use serde_json::{Value, json};
+use simulator::Simulator;
 use store::Store;
 use tokio::net::TcpListener;
 
@@ -21,7 +22,8 @@ use crate::sandbox::Sandbox;
 
 pub(crate) struct World {
     template: Template,
-    services: Embedded,
+    pub(crate) services: Embedded,
+    pub(crate) phones: Simulator,
     endpoint: String,
     queues: BTreeMap<String, String>,
     /// Function and action.
@@ -40,6 +42,7 @@ impl World {
         let mut world = Self {
             template: Template::load(),
             services,
+            phones: Simulator::start(Clock::system()).await.unwrap(),
             endpoint,
             queues: BTreeMap::new(),
             used: Mutex::default(),
@@ -108,6 +111,8 @@ impl World {
         if variables.contains_key("SECRET_PREFIX") {
             variables.insert("LOCAL_RECEIVERS".to_owned(), "true".to_owned());
         }
+        let stand_ins = self.phones.stand_ins().to_owned();
+        variables.insert("PROVIDER_STAND_INS".to_owned(), stand_ins);
         variables.insert("AWS_ENDPOINT_URL".to_owned(), self.endpoint.clone());
         Sandbox::start(function, &variables).await
     }

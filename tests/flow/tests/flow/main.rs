@@ -13,6 +13,7 @@ mod deliver;
 mod devices;
 mod endpoints;
 mod parked;
+mod push;
 mod push_settings;
 mod refuse;
 mod replays;

@@ -1,0 +1,301 @@
+//! One message of the push queue.
+
+use std::time::Duration;
+
+use domain::credential::Record as Credential;
+use domain::push::gate::{Ground, Trail};
+use domain::time::Timestamp;
+use providers::{Answer, MessageId, Mode, Order, Unbuildable};
+use queue::push::PushMessage;
+use queue::{MAX_DELAY, Record};
+use sha2::{Digest as _, Sha256};
+use store::{ActiveSlot, PushRecord, PushState};
+use telemetry::chain::chain;
+
+use crate::Deps;
+use crate::aftermath::{self, quarantine};
+use crate::clients::Unusable;
+use crate::network::Network;
+use crate::outcome::{Later, Outcome, is_trusted};
+
+/// A try begins at the latest so long after its batch came in, or the function would end before it.
+pub const LATEST_START: Duration = Duration::from_secs(10);
+
+/// A try ends so long after it began. Finding out that a thawed connection is dead takes up to six
+/// seconds, and then there must be time to send again.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long pushes wait for a better credential.
+const LONGEST_HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
+const FIRST_LOOK: Duration = Duration::from_secs(5);
+const LAST_LOOK: Duration = Duration::from_secs(300);
+
+/// One push on its way.
+pub(crate) struct Try<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) message: PushMessage,
+    pub(crate) now: Timestamp,
+}
+
+/// # Errors
+/// When the table or a queue does not answer; the message is received again then.
+pub(crate) async fn run(deps: &Deps, record: Record, began: Timestamp) -> Result<Outcome, String> {
+    let message = match PushMessage::read(&record.body) {
+        Ok(message) => message,
+        Err(malformed) => return quarantine(deps, record, &malformed).await,
+    };
+    let now = deps.platform.clock.now();
+    if now.since(began) > LATEST_START {
+        return Err("the batch came to it too late".to_owned());
+    }
+    let suspect = message.repeated || record.receive_count > 1;
+    let attempt = Try { deps, message, now };
+    attempt.make(suspect).await.map_err(|error| chain(&error))
+}
+
+impl Try<'_> {
+    async fn make(mut self, suspect: bool) -> Result<Outcome, store::Error> {
+        if suspect && self.settled_before().await? {
+            return Ok(Outcome::Stale);
+        }
+        let (deps, network) = (self.deps, &self.message.network);
+        let known = deps
+            .networks
+            .get_or(network, self.now, Network::read(&deps.store, network))
+            .await?;
+        if !known.enabled {
+            let trail = Trail::default().and(Ground::MasterOff);
+            return self.gated(trail).await;
+        }
+        if self.is_over() {
+            let say = "its time to live was over before it could be sent";
+            return self.dead(say.to_owned()).await;
+        }
+        let Some((active, credential)) = known.credentials.in_slot(self.message.device.slot) else {
+            let trail = replaced(&self.message.trail, Ground::CredentialNone);
+            return self.gated(trail).await;
+        };
+        if let Some(paused) = &active.paused {
+            let say = format!(
+                "{}; it waits until a good one is activated",
+                paused.explanation
+            );
+            return self.hold(active, say).await;
+        }
+        let doubted = self
+            .message
+            .held
+            .is_some_and(|held| held.version == active.version);
+        if doubted && !is_trusted(active) {
+            return self.hold(active, DOUBT.to_owned()).await;
+        }
+        if credential.facts.expires.is_some_and(|end| end <= self.now) {
+            let why = ("Expired", "the certificate has expired");
+            return aftermath::pause(self, active, credential, why).await;
+        }
+        self.send(active, credential).await
+    }
+
+    async fn send(self, active: &ActiveSlot, of: &Credential) -> Result<Outcome, store::Error> {
+        let client = match self.deps.clients.of(&self.deps.vault, of, self.now).await {
+            Ok(client) => client,
+            Err(Unusable::Material) => {
+                let why = (
+                    "NoMaterial",
+                    "the credential's material is missing or unreadable",
+                );
+                return aftermath::pause(self, active, of, why).await;
+            }
+            Err(error @ Unusable::Vault(_)) => {
+                let say = chain(&error);
+                return self.again(Duration::from_secs(10), say).await;
+            }
+        };
+        let order = Order {
+            push: &self.message.push,
+            platform: self.message.device.slot.platform(),
+            token: &self.message.device.token,
+            id: self.id(),
+            accepted: self.message.accepted,
+        };
+        let answer = client.send(&order, Mode::Send, self.now, DEADLINE).await;
+        match answer {
+            Ok(answer) => aftermath::conclude(self, active, of, &answer).await,
+            Err(unbuildable) => self.unbuildable(&unbuildable).await,
+        }
+    }
+
+    /// The same for each try of this push to this device: `apns-id`.
+    fn id(&self) -> MessageId {
+        let name = format!(
+            "{}\n{}\n{}\n{}",
+            self.message.network, self.message.event, self.message.user, self.message.device.id
+        );
+        let digest: [u8; 32] = Sha256::digest(name.as_bytes()).into();
+        let mut id = [0; 16];
+        id.copy_from_slice(digest.split_at(16).0);
+        MessageId::from_bytes(id)
+    }
+
+    /// Whether it is settled already. If not, and tries were recorded whose follow-up may have been
+    /// lost, this is the next of them.
+    async fn settled_before(&mut self) -> Result<bool, store::Error> {
+        let message = &self.message;
+        let found = self
+            .deps
+            .store
+            .push_record(
+                &message.network,
+                &message.event,
+                &message.user,
+                &message.device.id,
+            )
+            .await?;
+        // Kept for as long as the event is; gone, it is too late anyway.
+        let Some(record) = found else {
+            return Ok(true);
+        };
+        self.message.attempt = message.attempt.max(record.attempts.saturating_add(1));
+        Ok(!matches!(
+            record.state,
+            PushState::Pending | PushState::Held
+        ))
+    }
+
+    /// A first try is made whatever its time to live: 0 is one try.
+    fn is_over(&self) -> bool {
+        let waited = self.message.attempt > 1 || self.message.held.is_some();
+        let end = self
+            .message
+            .push
+            .ttl
+            .map(|ttl| self.message.accepted.after(ttl));
+        waited && end.is_some_and(|end| end <= self.now)
+    }
+
+    async fn unbuildable(self, why: &Unbuildable) -> Result<Outcome, store::Error> {
+        let say = format!("{}: the push {why}", why.rule());
+        self.dead(say).await
+    }
+
+    pub(crate) async fn gated(self, trail: Trail) -> Result<Outcome, store::Error> {
+        let say = trail.stop().map(|ground| ground.explanation().to_owned());
+        self.settle(PushState::Gated, trail, self.made(), say)
+            .await?;
+        Ok(Outcome::Gated)
+    }
+
+    pub(crate) async fn dead(self, say: String) -> Result<Outcome, store::Error> {
+        aftermath::died(&self, &say);
+        let trail = self.message.trail.clone();
+        self.settle(PushState::Dead, trail, self.message.attempt, Some(say))
+            .await?;
+        Ok(Outcome::Dead)
+    }
+
+    pub(crate) async fn sent(&self, answer: &Answer) -> Result<(), store::Error> {
+        let id = answer.provider_id.as_deref().unwrap_or("no id");
+        let say = format!("{} ({id})", answer.meaning);
+        let trail = self.message.trail.clone();
+        self.settle(PushState::Sent, trail, self.message.attempt, Some(say))
+            .await
+    }
+
+    /// Tries again after a while, for a day.
+    pub(crate) async fn again(self, after: Duration, say: String) -> Result<Outcome, store::Error> {
+        const LONGEST: Duration = Duration::from_secs(24 * 3600);
+        if self.now.since(self.message.accepted) > LONGEST {
+            return self
+                .dead(format!("given up after a day of trouble: {say}"))
+                .await;
+        }
+        let trail = self.message.trail.clone();
+        let attempt = self.message.attempt;
+        self.settle(PushState::Pending, trail, attempt, Some(say))
+            .await?;
+        // Longer with each try, and a little apart, so that a crowd does not come back as one.
+        let longer = after.saturating_mul(1 << attempt.saturating_sub(1).min(6));
+        let longer = longer.clamp(after.min(MAX_DELAY), MAX_DELAY);
+        let jitter = longer.mul_f64(self.deps.platform.random.fraction() * 0.1);
+        Ok(Outcome::Later(Box::new(Later {
+            at: self.now.after(longer.saturating_add(jitter)),
+            message: PushMessage {
+                attempt: attempt.saturating_add(1),
+                // The message this one follows may come again, and be followed again.
+                repeated: true,
+                held: None,
+                ..self.message
+            },
+            state: PushState::Pending,
+        })))
+    }
+
+    /// Waits for a better credential, for a week. A look is no try.
+    pub(crate) async fn hold(
+        self,
+        active: &ActiveSlot,
+        say: String,
+    ) -> Result<Outcome, store::Error> {
+        if self.now.since(self.message.accepted) > LONGEST_HOLD {
+            return self.dead(format!("given up after a week: {say}")).await;
+        }
+        let times = self.message.held.map_or(0, |held| held.times);
+        if times == 0 {
+            let trail = replaced(&self.message.trail, Ground::CredentialPaused);
+            self.settle(PushState::Held, trail, self.made(), Some(say))
+                .await?;
+        }
+        let wait = FIRST_LOOK.saturating_mul(1 << times.min(6)).min(LAST_LOOK);
+        Ok(Outcome::Later(Box::new(Later {
+            at: self.now.after(wait),
+            message: PushMessage {
+                held: Some(queue::push::Held {
+                    times: times.saturating_add(1),
+                    version: active.version,
+                }),
+                repeated: true,
+                ..self.message
+            },
+            state: PushState::Held,
+        })))
+    }
+
+    /// Tries that were made before this one.
+    fn made(&self) -> u32 {
+        self.message.attempt.saturating_sub(1)
+    }
+
+    async fn settle(
+        &self,
+        state: PushState,
+        trail: Trail,
+        attempts: u32,
+        explanation: Option<String>,
+    ) -> Result<(), store::Error> {
+        let record = PushRecord {
+            user: self.message.user.clone(),
+            device: Some(self.message.device.id.clone()),
+            state,
+            trail,
+            attempts,
+            explanation,
+            at: self.now,
+        };
+        let (network, event) = (&self.message.network, &self.message.event);
+        // Refused, another receive of the same message was first and has said the same.
+        self.deps.store.settle_push(network, event, &record).await?;
+        Ok(())
+    }
+}
+
+/// Told of a push whose token was refused as a wrong credential's would be.
+pub(crate) const DOUBT: &str = "the provider does not know the token, and the credential has not reached enough phones to tell whether token or credential is wrong; nothing is deleted, and the push waits";
+
+/// The trail with what its last gate says now.
+fn replaced(trail: &Trail, ground: Ground) -> Trail {
+    let before = trail.grounds().iter().copied();
+    before
+        .filter(|other| other.gate() != ground.gate())
+        .fold(Trail::default(), |trail, other| trail.and(other))
+        .and(ground)
+}

@@ -1,0 +1,242 @@
+//! One page of people.
+
+use std::time::Duration;
+
+use domain::id::NetworkId;
+use domain::push::device::UserId;
+use domain::push::preference::{Mode, Recipient};
+use domain::time::Timestamp;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use queue::message::{Malformed, owner};
+use queue::push::{AudienceMessage, People};
+use queue::{Outgoing, Queue, Record, SendError};
+use store::{Quarantined, StoredPush, WalkPage, WalkStep};
+use telemetry::event::MessageQuarantined;
+
+use crate::Deps;
+use crate::network::Network;
+use crate::person::{Owed, decide_for};
+use crate::summary::summarise;
+
+/// People of one page: as many as one batch read takes.
+const PAGE: i32 = 100;
+
+/// People worked on at the same time; each is a few small writes.
+const IN_FLIGHT: usize = 32;
+
+/// Why a page could not be worked on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("version {0} of the push settings breaks a rule of this release")]
+    Settings(u64),
+}
+
+/// What pages came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) people: u64,
+    pub(crate) owed: u64,
+    pub(crate) gated: u64,
+    pub(crate) collapsed: u64,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.people += other.people;
+        self.owed += other.owed;
+        self.gated += other.gated;
+        self.collapsed += other.collapsed;
+    }
+}
+
+/// Everything about a push that does not depend on the person.
+pub(crate) struct Job<'a> {
+    pub(crate) deps: &'a Deps,
+    pub(crate) message: &'a AudienceMessage,
+    pub(crate) push: &'a StoredPush,
+    pub(crate) network: &'a Network,
+    pub(crate) mode: Mode,
+    pub(crate) now: Timestamp,
+    /// The message was received before.
+    pub(crate) repeated: bool,
+}
+
+pub(crate) async fn work(deps: &Deps, record: &Record) -> Result<Counts, Error> {
+    let message = match AudienceMessage::read(&record.body) {
+        Ok(message) => message,
+        Err(malformed) => {
+            quarantine(deps, record, &malformed).await?;
+            return Ok(Counts::default());
+        }
+    };
+    let now = deps.platform.clock.now();
+    let (network, event) = (&message.network, &message.event);
+    // Kept for as long as the event is; gone, there is nothing left to tell anybody.
+    let Some(push) = deps.store.push(network, event).await? else {
+        return Ok(Counts::default());
+    };
+    let known = deps
+        .networks
+        .get_or(network, now, Network::read(&deps.store, network))
+        .await?;
+    let mode = match &push.content.place {
+        Some(place) => deps.store.place_mode(network, place).await?,
+        None => Mode::default(),
+    };
+    let job = Job {
+        deps,
+        message: &message,
+        push: &push,
+        network: &known,
+        mode,
+        now,
+        repeated: record.receive_count > 1,
+    };
+    match &message.people {
+        People::Summary { user, name } => summarise(&job, user, name).await,
+        People::Named { page, users } => {
+            let people = deps.store.recipients(network, users).await?;
+            let counts = tell(&job, people).await?;
+            count(&job, *page, 0, None, counts).await?;
+            Ok(counts)
+        }
+        People::Walk { shard, page, after } => {
+            let (people, next) = walk(&job, *shard, after.as_ref()).await?;
+            let counts = tell(&job, people).await?;
+            go_on(&job, *shard, *page, next, counts).await?;
+            Ok(counts)
+        }
+    }
+}
+
+/// The next people of a partition, and after whom it goes on.
+async fn walk(
+    job: &Job<'_>,
+    shard: u8,
+    after: Option<&UserId>,
+) -> Result<(Vec<Recipient>, Option<UserId>), Error> {
+    let (store, network) = (&job.deps.store, &job.message.network);
+    let subscribers = job.push.audience == "subscribers";
+    let Some(place) = job.push.content.place.as_ref().filter(|_| subscribers) else {
+        let page = store.walk_users(network, shard, after, PAGE).await?;
+        return Ok((page.recipients, page.next));
+    };
+    let page = store
+        .walk_subscribers(network, place, shard, after, PAGE)
+        .await?;
+    Ok((store.recipients(network, &page.users).await?, page.next))
+}
+
+/// Asks the gates for each, records what they say, and queues what passes.
+async fn tell(job: &Job<'_>, people: Vec<Recipient>) -> Result<Counts, Error> {
+    let each = people.iter().map(|person| decide_for(job, person));
+    let told: Vec<Owed> = stream::iter(each.collect::<Vec<_>>())
+        .buffered(IN_FLIGHT)
+        .try_collect()
+        .await?;
+    let mut counts = Counts::default();
+    let (mut pushes, mut summaries) = (Vec::new(), Vec::new());
+    for owed in told {
+        counts.add(owed.counts);
+        pushes.extend(owed.pushes);
+        summaries.extend(owed.summary);
+    }
+    send(&job.deps.pushes, &pushes).await?;
+    send(&job.deps.audiences, &summaries).await?;
+    Ok(counts)
+}
+
+/// Counts the page, then sends for the next: in this order, so that whoever finds a page counted
+/// knows that its pushes are queued.
+async fn go_on(
+    job: &Job<'_>,
+    shard: u8,
+    page: u32,
+    next: Option<UserId>,
+    counts: Counts,
+) -> Result<(), Error> {
+    let next = match count(job, shard, page, next.clone(), counts).await? {
+        WalkStep::Counted => next,
+        // Counted by an earlier receive, which may have ended before it sent for the next.
+        WalkStep::Before(walk) if walk.pages == page.saturating_add(1) => walk.next,
+        WalkStep::Before(_) => None,
+    };
+    let Some(after) = next else {
+        return Ok(());
+    };
+    let message = AudienceMessage {
+        people: People::Walk {
+            shard,
+            page: page.saturating_add(1),
+            after: Some(after),
+        },
+        resent: 0,
+        ..job.message.clone()
+    };
+    send(&job.deps.audiences, &[outgoing(&message, Duration::ZERO)]).await
+}
+
+async fn count(
+    job: &Job<'_>,
+    shard: u8,
+    page: u32,
+    next: Option<UserId>,
+    counts: Counts,
+) -> Result<WalkStep, Error> {
+    let done = WalkPage {
+        page,
+        next,
+        users: counts.people,
+        owed: counts.owed,
+        gated: counts.gated.saturating_add(counts.collapsed),
+        at: job.now,
+    };
+    let (network, event) = (&job.message.network, &job.message.event);
+    let accepted = job.push.accepted;
+    let step = job
+        .deps
+        .store
+        .count_page(network, event, accepted, shard, &done);
+    Ok(step.await?)
+}
+
+pub(crate) fn outgoing(message: &AudienceMessage, delay: Duration) -> Outgoing {
+    Outgoing {
+        body: message.write(),
+        group: message.network.to_string(),
+        delay,
+    }
+}
+
+pub(crate) async fn send(queue: &Queue, messages: &[Outgoing]) -> Result<(), Error> {
+    for sent in queue.send(messages).await {
+        sent?;
+    }
+    Ok(())
+}
+
+async fn quarantine(deps: &Deps, record: &Record, why: &Malformed) -> Result<(), Error> {
+    let group = record.group.as_deref().and_then(NetworkId::parse);
+    let message = Quarantined {
+        network: group.or_else(|| owner(&record.body)),
+        queue: "audiences".to_owned(),
+        message_id: record.message_id.clone(),
+        reason: why.to_string(),
+        at: record.sent,
+        body: record.body.clone(),
+    };
+    deps.store.quarantine(&message).await?;
+    let event = MessageQuarantined {
+        queue: "audiences",
+        message_id: record.message_id.clone(),
+        reason: why.word(),
+        quarantined: 1,
+    };
+    let now = deps.platform.clock.now();
+    deps.platform.telemetry.emit(&event, now.millis());
+    Ok(())
+}
