@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 use std::{future, io};
 
 use bytes::Bytes;
@@ -17,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use serde_json::json;
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
@@ -81,12 +82,27 @@ pub(crate) async fn serve(
         connections.spawn(async move {
             // Without it an answer waits for the acknowledgement of the one before.
             drop(stream.set_nodelay(true));
-            if let Ok(stream) = acceptor.accept(stream).await {
-                connection(stream, service, &state).await;
+            match acceptor.accept(stream).into_fallible().await {
+                Ok(stream) => connection(stream, service, &state).await,
+                Err((_, refused)) => linger(refused).await,
             }
         });
         while connections.try_join_next().is_some() {}
     }
+}
+
+/// Closed with words of the client unread, a connection is reset, and the alert that says why the
+/// handshake failed may be lost on its way.
+async fn linger(mut stream: TcpStream) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let drain = async {
+        stream.shutdown().await?;
+        let mut unread = [0; 4096];
+        while stream.read(&mut unread).await? > 0 {}
+        io::Result::Ok(())
+    };
+    // Whatever goes wrong here, the client is gone.
+    drop(tokio::time::timeout(PATIENCE, drain).await);
 }
 
 async fn connection(stream: TlsStream<TcpStream>, service: Service, state: &Arc<State>) {

@@ -93,19 +93,25 @@ impl PushCursor {
     pub fn parse(text: &str) -> Option<Self> {
         let (shard, after) = text.split_once('.')?;
         let shard = shard.parse().ok().filter(|shard| *shard < PUSH_SHARDS)?;
-        let after = (!after.is_empty()).then(|| after.to_owned());
-        Some(Self { shard, after })
+        let (pairs, rest) = after.as_bytes().as_chunks::<2>();
+        let bytes = pairs.iter().map(|pair| {
+            let digits = std::str::from_utf8(pair).ok()?;
+            u8::from_str_radix(digits, 16).ok()
+        });
+        let after = String::from_utf8(bytes.collect::<Option<_>>()?).ok()?;
+        rest.is_empty().then(|| Self {
+            shard,
+            after: Some(after).filter(|after| !after.is_empty()),
+        })
     }
 }
 
 impl std::fmt::Display for PushCursor {
+    /// The key as hexadecimal digits: a user's id may hold signs that mean something in a URL.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{}.{}",
-            self.shard,
-            self.after.as_deref().unwrap_or_default()
-        )
+        write!(f, "{}.", self.shard)?;
+        let mut bytes = self.after.iter().flat_map(|after| after.bytes());
+        bytes.try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -332,4 +338,22 @@ fn read(item: &Item) -> Result<PushRecord, Error> {
         explanation: reader.maybe_text("say").map(str::to_owned),
         at: reader.time("at")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_and_says_nothing_to_a_url() {
+        for after in [None, Some("a user's #id?&é#abc".to_owned())] {
+            let cursor = PushCursor { shard: 3, after };
+            let text = cursor.to_string();
+            assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.'));
+            assert_eq!(PushCursor::parse(&text), Some(cursor));
+        }
+        for text in ["", "3", "8.", "3.0", "3.zz", "3.ff"] {
+            assert_eq!(PushCursor::parse(text), None, "{text}");
+        }
+    }
 }

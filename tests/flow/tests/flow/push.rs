@@ -1,5 +1,6 @@
 //! Pushes: from an event to a phone, and everything that may stop them.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use credential::Credential;
@@ -7,10 +8,11 @@ use domain::credential::{Environment, Facts, Fingerprint, Platform, Provider, Re
 use domain::id::{CredentialId, NetworkId};
 use domain::push::settings::Draft;
 use domain::time::Timestamp;
-use local::Simulator;
+use local::{Options, Simulator};
 use serde_json::{Value, json};
 use simulator::{Fault, Target};
 use store::{ActiveSlot, SettingsVersion, Store};
+use telemetry::Telemetry;
 use testkit::{ManualClock, Receiver, push_certificate, service_account};
 use vault::Vault;
 
@@ -673,5 +675,71 @@ async fn the_master_toggle_stops_what_is_queued() {
     let told = fanfare.in_state(&event, "gated", 30).await;
     assert_eq!(told.body["items"][0]["stoppedBy"]["reason"], "master_off");
     assert_eq!(fanfare.phones().delivered(), 0);
+    fanfare.system.stop().await;
+}
+
+/// Everything that is written down while pushes are sent, refused and explained, without the keys.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_material_of_credentials_is_in_no_row_line_or_answer() {
+    let lines = Arc::new(Mutex::new(String::new()));
+    let sink = Arc::clone(&lines);
+    let fanfare = Fanfare::with(Options {
+        telemetry: Telemetry::to(move |_, line| sink.lock().unwrap().push_str(line)),
+        ..Options::ephemeral()
+    })
+    .await;
+    let (apple, fingerprint) = push_certificate(&[1, 2], (2020, 2090));
+    fanfare.activate(slot(Provider::Apns), &apple).await;
+    let (google, email, public) = service_account("fanfare-demo");
+    fanfare.phones().know_account(&email, &public);
+    fanfare.activate(slot(Provider::Fcm), &google).await;
+    fanfare.ios("ann", &phone('a')).await;
+    let bob = json!({ "deviceId": "b1", "platform": "android", "token": "bob:1", "userId": "bob" });
+    fanfare.register(&bob).await;
+    let mut answers = String::new();
+    let event = fanfare
+        .push(json!({ "targetIds": ["ann", "bob"], "params": {} }))
+        .await;
+    answers += &fanfare.in_state(&event, "sent", 2).await.body.to_string();
+    fanfare.phones().expire_certificate(fingerprint);
+    fanfare.phones().revoke_account(&email);
+    let event = fanfare
+        .push(json!({ "targetIds": ["ann", "bob"], "params": {} }))
+        .await;
+    answers += &fanfare.in_state(&event, "held", 2).await.body.to_string();
+    answers += &fanfare.why(&event, "ann").await.to_string();
+    answers += &fanfare.why(&event, "bob").await.to_string();
+
+    let table = fanfare.variable("TABLE_NAME");
+    let rows = fanfare
+        .system
+        .aws()
+        .dynamodb()
+        .scan()
+        .table_name(table)
+        .send()
+        .await
+        .unwrap();
+    let rows = format!("{:?}", rows.items());
+    let lines = lines.lock().unwrap().clone();
+    assert!(
+        rows.contains("CRED#") && lines.contains("CredentialPaused") && answers.contains("held")
+    );
+    for credential in [&apple, &google] {
+        let text = credential.to_text();
+        let text: Value = serde_json::from_str(&text).unwrap();
+        let key = text["key"].as_str().unwrap();
+        // Any line of it would do.
+        for part in key.as_bytes().chunks(48).filter(|part| part.len() == 48) {
+            let part = std::str::from_utf8(part).unwrap();
+            for (what, written) in [
+                ("a row", &rows),
+                ("a line", &lines),
+                ("an answer", &answers),
+            ] {
+                assert!(!written.contains(part), "{what} has {part}");
+            }
+        }
+    }
     fanfare.system.stop().await;
 }
