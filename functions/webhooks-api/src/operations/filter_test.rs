@@ -11,9 +11,9 @@ use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 
 use super::create::MAX_BODY;
 use super::examples;
-use http_api::page::invalid;
 use crate::Deps;
 use crate::shape::{FilterTest, FilterTested, SampleEvent};
+use http_api::page::invalid;
 
 #[utoipa::path(
     post,

@@ -14,9 +14,9 @@ use queue::replay::ReplayMessage;
 use super::create::MAX_BODY;
 use super::endpoints::find;
 use super::fields::Fields;
-use http_api::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{CreateReplay, ReplayBody, ReplayPageBody};
+use http_api::page::{cursor, limit};
 
 /// How much longer than now a resumption looks: the clocks that accept events may be ahead.
 const CLOCKS: Duration = Duration::from_secs(60);
