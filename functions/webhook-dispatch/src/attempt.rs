@@ -36,6 +36,11 @@ pub const LATEST_START: Duration = Duration::from_secs(10);
 /// The longest that is spent on conclusions: what did not fit is found out by the next attempt.
 pub const CONCLUSIONS: Duration = Duration::from_secs(5);
 
+/// How long a first try may have waited in its queue and still begin without a look at its record.
+/// A copy of its message can only come from a second fan-out of its event, a visibility timeout of
+/// the events queue after the first; an attempt begun this early is over and recorded by then.
+pub const UNCLAIMED_WAIT: Duration = Duration::from_secs(90);
+
 /// How long a claim holds: as long as the function may run.
 pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 
@@ -77,8 +82,9 @@ pub(crate) async fn run(
         Ok(message) => message,
         Err(malformed) => return quarantine::keep(deps, record, &malformed).await,
     };
-    let suspect = suspect(&record, &message);
     let now = deps.platform.clock.now();
+    let suspect = suspect(&record, &message, now);
+    let came_before = record.receive_count > 1;
     let (network, id) = (&message.network, message.delivery.endpoint());
     let found = deps
         .endpoints
@@ -98,7 +104,7 @@ pub(crate) async fn run(
         return park(deps, message, why, now).await;
     }
     match admit(deps, &known, &message, now).await? {
-        Admitted::Later(later) => postpone(deps, message, later, now).await,
+        Admitted::Later(later) => postpone(deps, message, later, came_before, now).await,
         Admitted::Go(slot) => {
             let attempted = attempt(deps, message, Arc::clone(&known), suspect, began).await;
             give_back(deps, &known, slot).await;
@@ -108,9 +114,13 @@ pub(crate) async fn run(
 }
 
 /// Whether another message for the same attempt may exist: one received before, one marked as a
-/// possible copy, and any retry, which the sweep may have sent again when the queue was slow.
-fn suspect(record: &Record, message: &DeliveryMessage) -> bool {
-    record.receive_count > 1 || message.repeated || message.attempt > 1
+/// possible copy, one that waited long enough for a copy to overtake it, and any retry, which the
+/// sweep may have sent again when the queue was slow.
+fn suspect(record: &Record, message: &DeliveryMessage, now: Timestamp) -> bool {
+    record.receive_count > 1
+        || message.repeated
+        || message.attempt > 1
+        || now.since(record.sent) > UNCLAIMED_WAIT
 }
 
 /// From the claim to the record and what follows from it.
@@ -277,6 +287,7 @@ async fn postpone(
     deps: &Deps,
     message: DeliveryMessage,
     later: Later,
+    came_before: bool,
     now: Timestamp,
 ) -> Result<Attempted, String> {
     tell::postponed(deps, &message, later, now);
@@ -286,15 +297,24 @@ async fn postpone(
         reserved,
         ..message
     };
-    if later.why == Why::BreakerOpen || wait > UNWRITTEN_WAIT {
+    if came_before || later.why == Why::BreakerOpen || wait > UNWRITTEN_WAIT {
         let (network, id) = (&message.network, message.delivery);
-        let due = later.at.after(RESCUE_AFTER);
+        let due = if came_before {
+            later.at
+        } else {
+            later.at.after(RESCUE_AFTER)
+        };
         let written = deps
             .store
             .postpone(network, id, message.attempt, later.at, due)
             .await;
         if !written.map_err(|error| chain(&error))? {
             return Ok(Attempted::Stale);
+        }
+        if came_before {
+            // It may have been replaced when it came first. Replaced each time, it would become
+            // more and more messages going round; in the due index it is one, whoever writes.
+            return Ok(Attempted::Parked);
         }
         // From here on the sweep knows of it too.
         message.repeated = true;

@@ -60,6 +60,12 @@ impl Deps {
             platform: platform.clone(),
         })
     }
+
+    /// Sends through `client` instead: a simulation has a network of its own.
+    #[must_use]
+    pub fn sending_through(self, client: Client) -> Self {
+        Self { client, ..self }
+    }
 }
 
 /// Works on a batch of deliveries, all at once. Each record fails alone.

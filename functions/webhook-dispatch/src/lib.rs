@@ -11,6 +11,6 @@ mod request;
 mod settings;
 mod tell;
 
-pub use attempt::{CONCLUSIONS, DEADLINE, LATEST_START};
+pub use attempt::{CONCLUSIONS, DEADLINE, LATEST_START, UNCLAIMED_WAIT};
 pub use handler::{Deps, handle};
 pub use settings::Settings;

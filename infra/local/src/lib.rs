@@ -33,5 +33,6 @@ pub use aws_local::{Embedded, Location};
 pub use error::StartError;
 pub use keys::Keys;
 pub use options::{AwsListen, Options, Providers, Schedules, TemplateSource};
+pub use pollers::{batch_event, succeeded};
 pub use simulator::Simulator;
-pub use system::{RunError, System};
+pub use system::{RunError, System, furnish};

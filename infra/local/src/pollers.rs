@@ -113,7 +113,7 @@ impl Mapping {
     }
 
     async fn work(&self, batch: Vec<Received>) {
-        let event = self.event(&batch);
+        let event = batch_event(&self.source.queue, &batch);
         match invoke::run(self.bound.timeout, (self.bound.call)(event)).await {
             Ok(answer) => self.delete(succeeded(&batch, &answer)).await,
             Err(failure) => self.emit(&CallFailed::new(&self.bound.function, &failure)),
@@ -137,15 +137,6 @@ impl Mapping {
         self.telemetry.emit(event, self.clock.now().millis());
     }
 
-    fn event(&self, batch: &[Received]) -> SqsEvent {
-        let arn = world::arn("sqs", &self.source.queue);
-        let mut event = SqsEvent::default();
-        event.records = batch
-            .iter()
-            .map(|received| record(received, &arn))
-            .collect();
-        event
-    }
 }
 
 impl Capacity {
@@ -176,9 +167,22 @@ impl Capacity {
     }
 }
 
+/// What Lambda hands a function for these messages of `queue`.
+#[must_use]
+pub fn batch_event(queue: &str, batch: &[Received]) -> SqsEvent {
+    let arn = world::arn("sqs", queue);
+    let mut event = SqsEvent::default();
+    event.records = batch
+        .iter()
+        .map(|received| record(received, &arn))
+        .collect();
+    event
+}
+
 /// The receipts to delete. As on AWS, a failure without an id, or with one that is not in the
 /// batch, fails the complete batch: deleting on a guess could lose a message.
-fn succeeded<'a>(batch: &'a [Received], answer: &SqsBatchResponse) -> Vec<&'a str> {
+#[must_use]
+pub fn succeeded<'a>(batch: &'a [Received], answer: &SqsBatchResponse) -> Vec<&'a str> {
     let failed: HashSet<&str> = answer
         .batch_item_failures
         .iter()

@@ -80,10 +80,7 @@ impl System {
             random: options.random,
             telemetry: options.telemetry,
         };
-        queues::create(&embedded, &template)?;
-        for table in &template.tables {
-            tables::ensure(&platform.aws.dynamodb(), table).await?;
-        }
+        furnish(&embedded, &template, &platform.aws).await?;
         let simulator = match options.providers {
             Providers::Official => None,
             Providers::Simulated => Some(Arc::new(Simulator::start(platform.clock.clone()).await?)),
@@ -277,6 +274,22 @@ impl System {
             }
         });
     }
+}
+
+/// Makes the template's queues and tables be there.
+///
+/// # Errors
+/// When the embedded services refuse one, or hold a table with other keys.
+pub async fn furnish(
+    embedded: &Embedded,
+    template: &Template,
+    aws: &Aws,
+) -> Result<(), StartError> {
+    queues::create(embedded, template)?;
+    for table in &template.tables {
+        tables::ensure(&aws.dynamodb(), table).await?;
+    }
+    Ok(())
 }
 
 /// Their records are written at every start: the file is the truth, and a lost record is made good.

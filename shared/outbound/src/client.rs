@@ -24,6 +24,7 @@ use crate::limits::{
 };
 use crate::request::Request;
 use crate::resolver::Resolver;
+use crate::socket::Dialer;
 use crate::tls::{Tls, public_roots};
 
 /// The guarded client. Clones share connections.
@@ -40,6 +41,7 @@ pub struct Builder {
     policy: AddressPolicy,
     limits: Limits,
     resolver: Resolver,
+    dialer: Dialer,
     roots: RootCertStore,
     connection_max_age: Duration,
 }
@@ -58,6 +60,7 @@ impl Client {
             policy,
             limits: Limits::default(),
             resolver: Resolver::system(),
+            dialer: Dialer::system(),
             roots: public_roots(),
             connection_max_age: CONNECTION_MAX_AGE,
         }
@@ -147,6 +150,12 @@ impl Builder {
         Self { resolver, ..self }
     }
 
+    /// Connects instead of the system; asked only for addresses that were allowed.
+    #[must_use]
+    pub fn dialer(self, dialer: Dialer) -> Self {
+        Self { dialer, ..self }
+    }
+
     /// Trusts one authority more.
     ///
     /// # Errors
@@ -171,7 +180,12 @@ impl Builder {
     pub fn build(self) -> Client {
         // Bounds what hyper buffers, to a read more or less; `header_bytes` keeps the exact limit.
         let buffered = self.limits.headers.max(MIN_BUFFER_BYTES);
-        let connector = Connector::new(self.policy, self.resolver, Tls::new(self.roots));
+        let connector = Connector::new(
+            self.policy,
+            self.resolver,
+            self.dialer,
+            Tls::new(self.roots),
+        );
         let http = legacy::Client::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())

@@ -10,7 +10,6 @@ use domain::address::{AddressPolicy, AddressRefusal};
 use http::Uri;
 use http::uri::Scheme;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tower_service::Service;
 
@@ -19,6 +18,7 @@ use crate::dial::dial;
 use crate::failure::{FailureKind, Stage, TlsFault};
 use crate::link::Link;
 use crate::resolver::Resolver;
+use crate::socket::{Dialer, Socket};
 use crate::tls::{self, Tls};
 
 #[derive(Clone)]
@@ -29,6 +29,7 @@ pub(crate) struct Connector {
 struct Shared {
     policy: AddressPolicy,
     resolver: Resolver,
+    dialer: Dialer,
     tls: Tls,
 }
 
@@ -68,11 +69,12 @@ impl ConnectError {
 }
 
 impl Connector {
-    pub(crate) fn new(policy: AddressPolicy, resolver: Resolver, tls: Tls) -> Self {
+    pub(crate) fn new(policy: AddressPolicy, resolver: Resolver, dialer: Dialer, tls: Tls) -> Self {
         Self {
             shared: Arc::new(Shared {
                 policy,
                 resolver,
+                dialer,
                 tls,
             }),
         }
@@ -112,9 +114,8 @@ impl Shared {
         attempt.resolved(dns);
 
         let begun = Instant::now();
-        let (tcp, address) = dial(&addresses).await.map_err(ConnectError::Dial)?;
-        // A request is one write; waiting to merge it with a next one only delays it.
-        tcp.set_nodelay(true).map_err(ConnectError::Dial)?;
+        let dialed = dial(&self.dialer, &addresses).await;
+        let (tcp, address) = dialed.map_err(ConnectError::Dial)?;
         let connect = begun.elapsed();
         attempt.connected(address.ip(), connect);
 
@@ -168,7 +169,7 @@ impl Shared {
     async fn handshake(
         &self,
         target: &Target<'_>,
-        tcp: TcpStream,
+        tcp: Socket,
     ) -> Result<tls::Stream, ConnectError> {
         self.tls
             .handshake(target.host, tcp)

@@ -3,20 +3,24 @@ use std::net::SocketAddr;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use tokio::net::TcpStream;
 use tokio::time::sleep;
 
 use crate::limits::{MAX_ADDRESSES_TRIED, NEXT_ADDRESS_DELAY};
+use crate::socket::{Dialer, Socket};
 
 /// Connects to the first address that accepts, in the resolver's order. RFC 8305 §5: an address
 /// that neither accepts nor refuses soon does not keep the next one waiting.
-pub(crate) async fn dial(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
+pub(crate) async fn dial(
+    dialer: &Dialer,
+    addresses: &[SocketAddr],
+) -> io::Result<(Socket, SocketAddr)> {
     let mut waiting = addresses.iter().copied().take(MAX_ADDRESSES_TRIED);
     let mut dialing = FuturesUnordered::new();
     let mut last_error = io::Error::new(io::ErrorKind::NotFound, "no addresses");
     loop {
         if let Some(address) = waiting.next() {
-            dialing.push(async move { (TcpStream::connect(address).await, address) });
+            let opening = dialer.open(address);
+            dialing.push(async move { (opening.await, address) });
         }
         tokio::select! {
             finished = dialing.next() => match finished {
@@ -33,7 +37,7 @@ pub(crate) async fn dial(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Soc
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::net::TcpListener;
+    use tokio::net::{TcpListener, TcpStream};
 
     /// A loopback address nothing listens on.
     async fn closed() -> SocketAddr {
@@ -51,7 +55,7 @@ mod tests {
             TcpListener::bind("127.0.0.1:0").await.unwrap(),
         );
         let live = listener.local_addr().unwrap();
-        let (_, used) = dial(&[dead, live]).await.unwrap();
+        let (_, used) = dial(&Dialer::system(), &[dead, live]).await.unwrap();
         assert_eq!(used, live);
     }
 
@@ -66,14 +70,17 @@ mod tests {
 
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let live = listener.local_addr().unwrap();
-        let (_, used) = dial(&[silent, live]).await.unwrap();
+        let (_, used) = dial(&Dialer::system(), &[silent, live]).await.unwrap();
         assert_eq!(used, live);
     }
 
     #[tokio::test]
     async fn when_none_accepts_the_last_refusal_is_told() {
-        let error = dial(&[closed().await, closed().await]).await.unwrap_err();
+        let dialer = Dialer::system();
+        let closed = [closed().await, closed().await];
+        let error = dial(&dialer, &closed).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
-        assert_eq!(dial(&[]).await.unwrap_err().kind(), io::ErrorKind::NotFound);
+        let error = dial(&dialer, &[]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -12,6 +12,7 @@ mod link;
 mod not_after;
 mod request;
 mod resolver;
+mod socket;
 mod tls;
 
 pub use answer::{Answer, Connection, Timing, TlsFacts, TlsVersion};
@@ -20,3 +21,4 @@ pub use failure::{Failure, FailureKind, ResponseFault, Stage, TlsFault};
 pub use limits::Limits;
 pub use request::Request;
 pub use resolver::{Lookup, Resolver};
+pub use socket::{Dialer, Dialing, Socket};

@@ -7,9 +7,9 @@ use std::task::{Context, Poll};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use crate::attempt::Facts;
+use crate::socket::Socket;
 use crate::tls;
 
 pub(crate) struct Link {
@@ -18,12 +18,12 @@ pub(crate) struct Link {
 }
 
 enum Stream {
-    Plain(TcpStream),
+    Plain(Socket),
     Tls(Box<tls::Stream>),
 }
 
 impl Link {
-    pub(crate) fn plain(stream: TcpStream, facts: Facts) -> Self {
+    pub(crate) fn plain(stream: Socket, facts: Facts) -> Self {
         Self {
             stream: Stream::Plain(stream),
             facts: Arc::new(facts),

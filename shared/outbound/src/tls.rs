@@ -4,14 +4,14 @@ use std::sync::Arc;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, ProtocolVersion, RootCertStore};
-use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::answer::{TlsFacts, TlsVersion};
 use crate::failure::TlsFault;
 use crate::not_after::not_after;
+use crate::socket::Socket;
 
-pub(crate) type Stream = tokio_rustls::client::TlsStream<TcpStream>;
+pub(crate) type Stream = tokio_rustls::client::TlsStream<Socket>;
 
 #[derive(Clone)]
 pub(crate) struct Tls(TlsConnector);
@@ -37,7 +37,7 @@ impl Tls {
         Self(TlsConnector::from(Arc::new(config)))
     }
 
-    pub(crate) async fn handshake(&self, host: &str, tcp: TcpStream) -> io::Result<Stream> {
+    pub(crate) async fn handshake(&self, host: &str, tcp: Socket) -> io::Result<Stream> {
         // RFC 6066 §3: the name is sent without a final dot; certificates have none either.
         let name = host.strip_suffix('.').unwrap_or(host);
         let name = ServerName::try_from(name.to_owned()).map_err(|_| {

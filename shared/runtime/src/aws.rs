@@ -91,6 +91,16 @@ impl Aws {
         }
     }
 
+    /// The same in another region. The SDK keeps one budget of retries per region and service for
+    /// the whole process: where one process stands for many, each needs a region of its own.
+    #[must_use]
+    pub fn in_region(self, region: impl Into<String>) -> Self {
+        Self {
+            region: Region::new(region.into()),
+            ..self
+        }
+    }
+
     /// A DynamoDB client that waits at most 2 s for a try and 5 s for a call.
     #[must_use]
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {

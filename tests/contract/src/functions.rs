@@ -106,6 +106,21 @@ fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns(
     assert!(function.timeout() < visibility);
 }
 
+/// A first try without a claim must be over before a second fan-out of its event can have sent
+/// another message for it.
+#[test]
+fn an_unclaimed_attempt_ends_before_its_message_can_have_a_copy() {
+    let template = Template::load();
+    let attempt = "functions/webhook-dispatch/src/attempt.rs";
+    let over = seconds(attempt, "UNCLAIMED_WAIT")
+        + seconds(attempt, "LATEST_START")
+        + seconds(attempt, "DEADLINE")
+        + seconds("shared/runtime/src/aws.rs", "CALL_TIMEOUT");
+    let again = template.properties("EventsQueue")["VisibilityTimeout"].as_u64();
+    let copy = again.unwrap() - template.function("EventFanout").timeout();
+    assert!(over <= copy, "{over} s, a copy after {copy} s");
+}
+
 #[test]
 fn a_push_ends_before_its_function_does() {
     let template = Template::load();

@@ -182,6 +182,13 @@ impl Sqs {
             .unwrap_or_default()
     }
 
+    /// When the queue's next delayed or in-flight message becomes visible, for whoever moves the
+    /// clock; `None` when it has none.
+    #[must_use]
+    pub fn next_visible_ms(&self, queue: &str) -> Option<u64> {
+        self.queue(queue).ok()?.shelf().next_due_ms()
+    }
+
     /// Makes every in-flight message of every queue visible at once.
     ///
     /// For the start of a process whose predecessor was the only consumer: nobody can still hold one.

@@ -6,6 +6,8 @@ mod exchange;
 #[cfg(test)]
 mod failing;
 #[cfg(test)]
+mod guard;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod ssrf;

@@ -127,6 +127,12 @@ async fn answer(path: &str, log: &Log) -> Response<Body> {
                 .headers_mut()
                 .insert("location", HeaderValue::from_static("/elsewhere"));
         }
+        path if path.starts_with("/redirect-") => {
+            let status = path.trim_start_matches("/redirect-").parse().unwrap();
+            *response.status_mut() = StatusCode::from_u16(status).unwrap();
+            let inside = HeaderValue::from_static("http://169.254.169.254/latest/meta-data/");
+            response.headers_mut().insert("location", inside);
+        }
         "/gzip" => {
             response
                 .headers_mut()

@@ -12,17 +12,17 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::receiver::{Receiver, answering, post};
 
-const NAME: &str = "receiver.example";
+pub(crate) const NAME: &str = "receiver.example";
 /// 2049-01-01T00:00:00Z.
 const NOT_AFTER: u64 = 2_493_072_000;
 
-struct Authority {
+pub(crate) struct Authority {
     root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params
             .distinguished_name
@@ -37,7 +37,7 @@ impl Authority {
     }
 
     /// An acceptor for `NAME`, valid through the years given.
-    fn acceptor(
+    pub(crate) fn acceptor(
         &self,
         years: (i32, i32),
         versions: &[&'static rustls::SupportedProtocolVersion],
@@ -60,6 +60,10 @@ impl Authority {
             .unwrap();
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
+    }
+
+    pub(crate) fn root(&self) -> CertificateDer<'static> {
+        self.root.clone()
     }
 
     fn client(&self) -> Client {

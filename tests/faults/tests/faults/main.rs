@@ -1,0 +1,27 @@
+//! The real handlers, a made-up world, and everything that can go wrong in it.
+
+// `cfg(test)` tells clippy that helpers beside the test functions are test code too.
+#[cfg(test)]
+mod chance;
+#[cfg(test)]
+mod crash_points;
+#[cfg(test)]
+mod faulty;
+#[cfg(test)]
+mod isolation;
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod plan;
+#[cfg(test)]
+mod receiver;
+#[cfg(test)]
+mod sandbox;
+#[cfg(test)]
+mod seeds;
+#[cfg(test)]
+mod stage;
+#[cfg(test)]
+mod time;
+#[cfg(test)]
+mod world;
