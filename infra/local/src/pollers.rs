@@ -136,7 +136,6 @@ impl Mapping {
     fn emit(&self, event: &impl telemetry::Event) {
         self.telemetry.emit(event, self.clock.now().millis());
     }
-
 }
 
 impl Capacity {
