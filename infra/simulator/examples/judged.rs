@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use simulator::Simulator;
 use testkit::{TEAM, TOPIC, push_certificate, service_account, signing_key};
 
-const KEY_ID: &str = "JUDGESKEY1";
+const KEY_IDS: [&str; 2] = ["JUDGESKEY1", "JUDGESKEY2"];
 const PROJECT: &str = "fanfare-judged";
 
 #[tokio::main]
@@ -47,14 +47,14 @@ async fn main() {
         let both = pem("CERTIFICATE", &of.chain.concat()) + &pem("PRIVATE KEY", of.key.pkcs8());
         write(directory.join("apns.pem"), both).unwrap();
     }
-    let (key, public) = signing_key(KEY_ID);
-    simulator.know_signing_key(KEY_ID, TEAM, &public, None);
-    if let Credential::ApnsToken(of) = &key {
-        write(
-            directory.join("apns.p8"),
-            pem("PRIVATE KEY", of.key.pkcs8()),
-        )
-        .unwrap();
+    // One each: a second client with a key signs a second token, which comes too soon.
+    for key_id in KEY_IDS {
+        let (key, public) = signing_key(key_id);
+        simulator.know_signing_key(key_id, TEAM, &public, None);
+        if let Credential::ApnsToken(of) = &key {
+            let file = directory.join(format!("{key_id}.p8"));
+            write(file, pem("PRIVATE KEY", of.key.pkcs8())).unwrap();
+        }
     }
     let (account, email, public) = service_account(PROJECT);
     simulator.know_account(&email, &public);
@@ -75,12 +75,7 @@ async fn main() {
     .unwrap();
     simulator.uninstall(&"d".repeat(64), Timestamp::from_millis(1_700_000_000_000));
     simulator.uninstall("phone:dead", Timestamp::EPOCH);
-    for (name, value) in [
-        ("topic", TOPIC),
-        ("team", TEAM),
-        ("keyId", KEY_ID),
-        ("project", PROJECT),
-    ] {
+    for (name, value) in [("topic", TOPIC), ("team", TEAM), ("project", PROJECT)] {
         places.insert(name.to_owned(), value.into());
     }
     write(

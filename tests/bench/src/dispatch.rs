@@ -223,7 +223,7 @@ async fn dispatch(deps: &Deps, messages: &[String]) -> Result<Pace, Failed> {
     Ok(pace)
 }
 
-fn batch(messages: &[String]) -> Result<SqsEvent, serde_json::Error> {
+pub(crate) fn batch(messages: &[String]) -> Result<SqsEvent, serde_json::Error> {
     let now = Clock::system().now().millis().to_string();
     let records = messages.iter().enumerate().map(|(index, body)| {
         json!({

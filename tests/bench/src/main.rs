@@ -13,6 +13,7 @@ mod instant;
 mod load;
 mod measure;
 mod pipeline;
+mod push;
 mod receiver;
 mod reference;
 mod table;
@@ -45,6 +46,11 @@ enum Command {
     Growth(Growth),
     /// Each function from exec to its first poll of the runtime.
     Cold(Rounds),
+    /// push-dispatch against a bare HTTP/2 loop, and pushes to many from event to phone.
+    Push(PushArgs),
+    /// The simulated providers of `push`; started by it.
+    #[command(hide = true)]
+    Phones,
     /// The receivers of the other measurements; started by them.
     #[command(hide = true)]
     Receive,
@@ -72,6 +78,23 @@ pub(crate) struct Growth {
     stored: u32,
 }
 
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct PushArgs {
+    #[command(flatten)]
+    rounds: Rounds,
+    /// People whom one event names.
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    targets: u32,
+    /// Devices that a broadcast reaches.
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..))]
+    devices: u32,
+}
+
+/// What a process of another measurement says to the one that started it.
+fn print(line: &str) {
+    println!("{line}");
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -93,6 +116,8 @@ async fn run(command: Command) -> Result<Option<Table>, Failed> {
         Command::Pipeline(rounds) => pipeline::run(rounds).await.map(Some),
         Command::Growth(growth) => growth::run(growth).await.map(Some),
         Command::Cold(rounds) => cold::run(rounds).await.map(Some),
+        Command::Push(args) => push::run(args).await.map(Some),
+        Command::Phones => push::phones().await.map(|()| None),
         Command::Receive => receiver::run().await.map(|()| None),
     }
 }

@@ -103,6 +103,12 @@ impl World {
         self.post("events", key, &body, StatusCode::ACCEPTED).await
     }
 
+    /// Reports one event.
+    pub(crate) async fn report_one(&self, event: &Value) -> Result<(), Failed> {
+        let key = self.system.keys().producer();
+        self.post("events", key, event, StatusCode::ACCEPTED).await
+    }
+
     async fn post(
         &self,
         path: &str,

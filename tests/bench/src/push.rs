@@ -1,0 +1,457 @@
+//! `bench push`: push-dispatch over one warm connection against a bare HTTP/2 loop, and what a
+//! push to many costs from the event to the last phone.
+
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lambda_events::sqs::SqsEvent;
+use bytes::Bytes;
+use credential::{ApnsCertificate, Credential};
+use domain::credential::{Environment, Facts, Fingerprint, Platform, Provider, Record, Slot};
+use domain::id::{CredentialId, EventId, NetworkId};
+use domain::push::device::{Device, DeviceId, Token, UserId};
+use domain::push::gate::Trail;
+use domain::push::message::{Push, Text};
+use domain::time::Timestamp;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use http_body_util::{BodyExt as _, Full};
+use hyper::Request;
+use hyper::client::conn::http2::{self, SendRequest};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use local::Simulator;
+use providers::Hosts;
+use push_dispatch::Deps;
+use queue::push::PushMessage;
+use runtime::{Clock, Platform as Runtime, Random};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::json;
+use store::{PushRecord, PushState, Store};
+use telemetry::Telemetry;
+use testkit::push_certificate;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+use tokio_rustls::TlsConnector;
+use vault::Vault;
+
+use crate::dispatch::batch;
+use crate::error::Failed;
+use crate::measure::{cpu_seconds, median, peak_memory_mib, rate};
+use crate::reference::Pace;
+use crate::table::{Row, Table, column};
+use crate::world::World;
+use crate::{PushArgs, Rounds};
+
+/// Pushes under way at the same time.
+const IN_FLIGHT: usize = 500;
+const BATCH: usize = 10;
+
+/// Registrations under way while a broadcast is prepared.
+const REGISTRATIONS: usize = 32;
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Simulated providers in a process of their own, so that their work is not counted.
+struct Phones {
+    _process: Child,
+    stand_ins: String,
+}
+
+impl Phones {
+    async fn start() -> Result<Self, Failed> {
+        let mut process = Command::new(std::env::current_exe()?)
+            .arg("phones")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = process.stdout.take();
+        let output = output.ok_or_else(|| Failed::new("the phones print nothing"))?;
+        let stand_ins = BufReader::new(output).lines().next_line().await?;
+        Ok(Self {
+            _process: process,
+            stand_ins: stand_ins.ok_or_else(|| Failed::new("the phones did not start"))?,
+        })
+    }
+
+    fn value(&self, name: &str) -> Result<&str, Failed> {
+        let mut pairs = self
+            .stand_ins
+            .split(' ')
+            .filter_map(|pair| pair.split_once('='));
+        let found = pairs.find_map(|(key, value)| (key == name).then_some(value));
+        found.ok_or_else(|| Failed::new(format!("the phones have no {name}")))
+    }
+}
+
+/// The process of the phones.
+pub(crate) async fn phones() -> Result<(), Failed> {
+    let simulator = Simulator::start(Clock::system()).await?;
+    crate::print(simulator.stand_ins());
+    std::future::pending().await
+}
+
+pub(crate) async fn run(args: PushArgs) -> Result<Table, Failed> {
+    let Rounds { rounds, events } = args.rounds;
+    let phones = Phones::start().await?;
+    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
+    let world = World::start().await?;
+    activate(&world, &credential).await?;
+    let Credential::ApnsCertificate(certificate) = &credential else {
+        return Err(Failed::new("the credential is no certificate"));
+    };
+    let count = usize::try_from(events)?;
+    let (mut bare, mut ours, mut cold) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..rounds {
+        bare.push(bare_loop(&phones, certificate, count).await?);
+        let deps = deps(&world, &phones)?;
+        let first = messages(&world, &format!("cold-{round}"), 1).await?;
+        let began = Instant::now();
+        dispatch(&deps, &first).await?;
+        cold.push(began.elapsed().as_secs_f64() * 1e3);
+        let warm = messages(&world, &format!("warm-{round}"), count).await?;
+        ours.push(dispatch(&deps, &warm).await?);
+    }
+    let pace = |paces: &[Pace]| Pace {
+        per_second: median(paces.iter().map(|pace| pace.per_second)),
+        cpu_micros: median(paces.iter().map(|pace| pace.cpu_micros)),
+    };
+    let (bare, ours) = (pace(&bare), pace(&ours));
+    let row = |name: &str, pace: Pace| Row {
+        name: name.to_owned(),
+        values: vec![
+            Some(pace.per_second),
+            Some(pace.per_second / bare.per_second),
+            Some(pace.cpu_micros),
+            None,
+            None,
+        ],
+    };
+    let mut rows = vec![
+        row("bare loop: HTTP/2 POST, nothing kept", bare),
+        row(
+            "push-dispatch over one warm connection, embedded table in the same process",
+            ours,
+        ),
+        Row {
+            name: "the first push of a process, ms".to_owned(),
+            values: vec![None, None, None, Some(median(cold)), None],
+        },
+    ];
+    for (name, devices, broadcast) in [
+        ("an event that names so many people", args.targets, false),
+        ("a broadcast to so many devices", args.devices, true),
+    ] {
+        rows.push(many(name, usize::try_from(devices)?, broadcast).await?);
+    }
+    Ok(Table {
+        name: "push",
+        columns: vec![
+            column("pushes/s", "pushesPerSecond", 0),
+            column("of the bare loop", "rateRatio", 2),
+            column("CPU µs per push", "cpuMicrosPerPush", 1),
+            column("ms", "millis", 0),
+            column("AWS calls per push", "callsPerPush", 2),
+        ],
+        rows,
+        notes: vec![
+            format!(
+                "1 KiB payloads, {IN_FLIGHT} in flight, one TLS connection with a client certificate, the simulated APNs in its own process; medians of {rounds} rounds of {events} pushes."
+            ),
+            format!(
+                "The last two from the event's POST to the last phone, phones in the same process; most memory resident: {:.0} MiB.",
+                peak_memory_mib("self")
+            ),
+        ],
+    })
+}
+
+fn slot() -> Result<Slot, Failed> {
+    let slot = Slot::new(Platform::Ios, Provider::Apns, Environment::Production);
+    slot.ok_or_else(|| Failed::new("iOS has no APNs"))
+}
+
+fn network() -> Result<NetworkId, Failed> {
+    NetworkId::parse("demo").ok_or_else(|| Failed::new("demo is no network"))
+}
+
+fn store(world: &World) -> Result<Store, Failed> {
+    let variables = world.variables("push-dispatch")?;
+    let table = variables.get("TABLE_NAME").cloned().unwrap_or_default();
+    Ok(Store::new(world.system.aws().dynamodb(), table))
+}
+
+async fn activate(world: &World, credential: &Credential) -> Result<(), Failed> {
+    let variables = world.variables("push-dispatch")?;
+    let prefix = variables.get("SECRET_PREFIX").cloned().unwrap_or_default();
+    let vault = Vault::new(
+        world.system.aws().secretsmanager(),
+        prefix,
+        Random::system(),
+    );
+    let (network, now) = (network()?, Clock::system().now());
+    let id = CredentialId::generate(now, Random::system().bytes());
+    let text = credential.to_text();
+    vault.keep_credential(&network, id, &text).await?;
+    let record = Record {
+        id,
+        network,
+        name: "bench".to_owned(),
+        slot: slot()?,
+        facts: Facts {
+            kind: credential.kind(),
+            bundle_id: None,
+            team_id: None,
+            key_id: None,
+            project_id: None,
+            topics: Vec::new(),
+            environments: vec![Environment::Production],
+            expires: None,
+            fingerprint: Fingerprint::from_bytes([1; 32]),
+        },
+        created: now,
+        warned: None,
+    };
+    let store = store(world)?;
+    store.put_credential(&record).await?;
+    store.activate_credential(&record, None, now).await?;
+    Ok(())
+}
+
+/// The function as the template sets it up, its phones in the other process.
+fn deps(world: &World, phones: &Phones) -> Result<Deps, Failed> {
+    let stand_ins = ("PROVIDER_STAND_INS".to_owned(), phones.stand_ins.clone());
+    // The address must be one that the function would take.
+    Hosts::stand_ins(&phones.stand_ins)?;
+    let variables = world
+        .variables("push-dispatch")?
+        .into_iter()
+        .chain([stand_ins]);
+    let platform = Runtime {
+        env: variables.collect(),
+        aws: world.system.aws().clone(),
+        clock: Clock::system(),
+        random: Random::system(),
+        telemetry: Telemetry::to(|_, _| {}),
+    };
+    Ok(Deps::new(&platform)?)
+}
+
+fn device(number: usize) -> Result<Device, Failed> {
+    let token = Token::parse(&format!("{number:064x}"), Provider::Apns);
+    let id = DeviceId::parse(&format!("d{number}"));
+    let (id, token) = id
+        .zip(token)
+        .ok_or_else(|| Failed::new("a device is none"))?;
+    Ok(Device {
+        id,
+        slot: slot()?,
+        token,
+        locale: None,
+        registered: Timestamp::EPOCH,
+    })
+}
+
+/// A payload of 1 KiB.
+fn text() -> String {
+    "A message of about the length that people write. ".repeat(20)
+}
+
+/// Pushes owed, with the records that the function settles.
+async fn messages(world: &World, event: &str, count: usize) -> Result<Vec<String>, Failed> {
+    let (store, network, now) = (store(world)?, network()?, Clock::system().now());
+    let event = EventId::parse(event).ok_or_else(|| Failed::new("an event has no id"))?;
+    let (store, network, event) = (&store, &network, &event);
+    let each = (0..count).map(|number| async move {
+        let device = device(number)?;
+        let user = UserId::parse(&format!("u{number}"));
+        let user = user.ok_or_else(|| Failed::new("a user is none"))?;
+        let record = PushRecord {
+            user: user.clone(),
+            device: Some(device.id.clone()),
+            state: PushState::Pending,
+            trail: Trail::default(),
+            attempts: 0,
+            explanation: None,
+            at: now,
+        };
+        store.put_push_record(network, event, now, &record).await?;
+        let message = PushMessage {
+            network: network.clone(),
+            event: event.clone(),
+            accepted: now,
+            name: "message.created".to_owned(),
+            user,
+            device,
+            attempt: 1,
+            repeated: false,
+            resent: 0,
+            trail: Trail::default(),
+            held: None,
+            push: Push {
+                body: Some(Text::plain(text())),
+                ..Push::default()
+            },
+        };
+        Ok::<_, Failed>(message.write())
+    });
+    stream::iter(each)
+        .buffered(REGISTRATIONS)
+        .try_collect()
+        .await
+}
+
+/// Hands all messages to the function, in batches as Lambda would.
+async fn dispatch(deps: &Deps, messages: &[String]) -> Result<Pace, Failed> {
+    let batches = messages.chunks(BATCH).map(batch);
+    let batches: Vec<SqsEvent> = batches.collect::<Result<_, _>>()?;
+    let (cpu, started) = (cpu_seconds(), Instant::now());
+    let handled: Vec<_> = stream::iter(batches)
+        .map(|batch| push_dispatch::handle(deps, batch))
+        .buffer_unordered(IN_FLIGHT / BATCH)
+        .collect()
+        .await;
+    let pace = Pace::of(messages.len(), started, cpu);
+    let failures = handled
+        .into_iter()
+        .map(|answer| answer.map_or(0, |answer| answer.batch_item_failures.len()));
+    match failures.sum::<usize>() {
+        0 => Ok(pace),
+        failed => Err(Failed::new(format!(
+            "{failed} of {} pushes failed",
+            messages.len()
+        ))),
+    }
+}
+
+/// The same requests without anything around them.
+async fn bare_loop(
+    phones: &Phones,
+    certificate: &ApnsCertificate,
+    count: usize,
+) -> Result<Pace, Failed> {
+    let sender = connect(phones, certificate).await?;
+    let base = phones.value("apns")?;
+    let body = Bytes::from(json!({ "aps": { "alert": text(), "mutable-content": 0 } }).to_string());
+    let (cpu, started) = (cpu_seconds(), Instant::now());
+    let posts = (0..count).map(|number| {
+        let (mut sender, body) = (sender.clone(), body.clone());
+        async move {
+            let request = Request::post(format!("{base}/3/device/{number:064x}"))
+                .header("apns-topic", testkit::TOPIC)
+                .header("apns-push-type", "alert")
+                .header("apns-priority", "10")
+                .body(Full::new(body))?;
+            sender.ready().await?;
+            let answer = sender.send_request(request).await?;
+            if answer.status() != 200 {
+                return Err(Failed::new(format!(
+                    "the bare loop got {}",
+                    answer.status()
+                )));
+            }
+            answer.into_body().collect().await?;
+            Ok(())
+        }
+    });
+    let posted = stream::iter(posts).buffer_unordered(IN_FLIGHT);
+    posted.try_for_each(async |()| Ok(())).await?;
+    Ok(Pace::of(count, started, cpu))
+}
+
+async fn connect(
+    phones: &Phones,
+    certificate: &ApnsCertificate,
+) -> Result<SendRequest<Full<Bytes>>, Failed> {
+    use base64::Engine as _;
+    let root = base64::engine::general_purpose::STANDARD.decode(phones.value("root")?)?;
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(root))?;
+    let chain = certificate.chain.iter();
+    let chain = chain.map(|der| CertificateDer::from(der.clone()));
+    let key = PrivatePkcs8KeyDer::from(certificate.key.pkcs8().to_vec());
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(chain.collect(), PrivateKeyDer::Pkcs8(key))?;
+    config.alpn_protocols = vec![b"h2".to_vec()];
+    let address = phones
+        .value("apns")?
+        .trim_start_matches("https://")
+        .to_owned();
+    let stream = TcpStream::connect(&address).await?;
+    stream.set_nodelay(true)?;
+    let name = ServerName::try_from("127.0.0.1")?;
+    let stream = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await?;
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    let (sender, driver) = builder
+        .initial_connection_window_size(4 * 1024 * 1024)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    tokio::spawn(driver);
+    Ok(sender)
+}
+
+/// One event for many phones, from its POST to the last of them.
+async fn many(name: &str, devices: usize, broadcast: bool) -> Result<Row, Failed> {
+    let world = World::start().await?;
+    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
+    activate(&world, &credential).await?;
+    let (store, network) = (store(&world)?, network()?);
+    let (store, network) = (&store, &network);
+    let registered = (0..devices).map(|number| async move {
+        let user = UserId::parse(&format!("u{number}"));
+        let user = user.ok_or_else(|| Failed::new("a user is none"))?;
+        store
+            .register_device(network, &user, &device(number)?)
+            .await?;
+        Ok::<_, Failed>(())
+    });
+    stream::iter(registered)
+        .buffer_unordered(REGISTRATIONS)
+        .try_for_each(async |()| Ok(()))
+        .await?;
+    let phones = world.system.simulator();
+    let phones = phones.ok_or_else(|| Failed::new("no phones"))?;
+    let push = if broadcast {
+        json!({ "broadcast": true, "body": text() })
+    } else {
+        let targets: Vec<_> = (0..devices).map(|number| format!("u{number}")).collect();
+        json!({ "targetIds": targets, "body": text() })
+    };
+    world.system.embedded().reset_calls();
+    let idle = world.system.idle_polls();
+    let began = Instant::now();
+    world
+        .report_one(&json!({ "event": "bench.push", "data": {}, "push": push }))
+        .await?;
+    let (mut last, mut since) = (0, Instant::now());
+    while phones.delivered() < devices {
+        let now = phones.delivered();
+        if now > last {
+            (last, since) = (now, Instant::now());
+        } else if since.elapsed() > PATIENCE {
+            return Err(Failed::new(format!("{now} of {devices} pushes arrived")));
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let took = began.elapsed();
+    let calls = world.system.embedded().calls();
+    let calls: u64 = calls.operations.values().flat_map(|of| of.values()).sum();
+    let calls = calls.saturating_sub(world.system.idle_polls() - idle);
+    world.system.stop().await;
+    Ok(Row {
+        name: format!("{name}: {devices}"),
+        values: vec![
+            Some(rate(devices, took)),
+            None,
+            None,
+            Some(took.as_secs_f64() * 1e3),
+            Some(calls as f64 / devices.max(1) as f64),
+        ],
+    })
+}
