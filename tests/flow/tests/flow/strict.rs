@@ -74,7 +74,7 @@ async fn a_strict_network_takes_only_what_its_types_allow() {
         let refused = report(event.clone()).await;
         assert_eq!(
             (refused.status, refused.problem()),
-            (422, "invalid-fields"),
+            (422, "event-not-allowed"),
             "{event}"
         );
         let error = &refused.body["errors"][0];
