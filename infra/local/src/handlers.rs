@@ -97,12 +97,14 @@ const PACKAGES: &[(&str, Build)] = &[
     ("catalogue-api", build!(Http, catalogue_api)),
     ("devices-api", build!(Http, devices_api)),
     ("push-settings-api", build!(Http, push_settings_api)),
+    ("certificates-api", build!(Http, certificates_api)),
     ("event-fanout", build!(Batch, event_fanout)),
     ("webhook-dispatch", build!(Batch, webhook_dispatch)),
     ("push-fanout", build!(Batch, push_fanout)),
     ("push-dispatch", build!(Batch, push_dispatch)),
     ("retry-sweep", build!(Schedule, retry_sweep)),
     ("replay-jobs", build!(Batch, replay_jobs)),
+    ("cert-expiry", build!(Schedule, cert_expiry)),
     ("quarantine", build!(Batch, quarantine)),
 ];
 

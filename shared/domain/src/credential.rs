@@ -239,8 +239,6 @@ pub struct Record {
     pub facts: Facts,
     /// When it was uploaded.
     pub created: Timestamp,
-    /// The lowest threshold of [`WARN_DAYS`] its owner was warned of.
-    pub warned: Option<u16>,
 }
 
 /// Days before the end at which an owner is warned, once each. The last is the end itself.
@@ -271,6 +269,18 @@ pub fn warning_due(expires: Timestamp, now: Timestamp, warned: Option<u16>) -> O
         .then_some(reached)
 }
 
+/// When the next warning is due, after `warned` was given; `None` after the last.
+#[must_use]
+pub fn next_warning(expires: Timestamp, warned: Option<u16>) -> Option<Timestamp> {
+    const DAY_MS: u64 = 24 * 3600 * 1000;
+    let mut highest_first = WARN_DAYS.iter().copied();
+    let days = highest_first.find(|days| warned.is_none_or(|before| *days < before))?;
+    let ahead = DAY_MS * u64::from(days);
+    Some(Timestamp::from_millis(
+        expires.millis().saturating_sub(ahead),
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,6 +302,16 @@ mod tests {
             }
         }
         assert_eq!(seen, WARN_DAYS);
+        // Each is due exactly when its turn is said to come.
+        let mut before = None;
+        for days in WARN_DAYS {
+            let due = next_warning(expires, before).unwrap();
+            assert_eq!(warning_due(expires, due, before), Some(days));
+            let earlier = Timestamp::from_millis(due.millis() - 1);
+            assert_eq!(warning_due(expires, earlier, before), None);
+            before = Some(days);
+        }
+        assert_eq!(next_warning(expires, before), None);
         let late = Timestamp::from_millis(990 * 24 * 3600 * 1000);
         assert_eq!(warning_due(expires, late, None), Some(14));
         assert_eq!(warning_due(expires, late, Some(14)), None);

@@ -62,6 +62,10 @@ pub enum Problem {
         /// What was asked for, e.g. `replayed`.
         action: &'static str,
     },
+    /// What is said against a push credential.
+    CertificateRefused(Vec<FieldError>),
+    /// The push credential is in use.
+    CertificateActive,
     /// Nothing was accepted or changed, and a repeat is safe.
     Unavailable,
     /// Fanfare's own fault; only the operator's log has the reason.
@@ -107,6 +111,8 @@ catalogue! {
     EVENT_NOT_ALLOWED = "event-not-allowed", 422, "The network is strict and does not take this event";
     ENDPOINT_DISABLED = "endpoint-disabled", 409, "The endpoint is disabled";
     WRONG_STATE = "wrong-state", 409, "Its state does not allow this";
+    CERTIFICATE_REFUSED = "certificate-refused", 422, "The certificate was refused";
+    CERTIFICATE_ACTIVE = "certificate-active", 409, "The certificate is active";
     UNAVAILABLE = "unavailable", 503, "Try again in a moment";
     INTERNAL = "internal", 500, "Fanfare failed";
 }
@@ -171,6 +177,8 @@ impl Problem {
             Self::EventNotAllowed(_) => &EVENT_NOT_ALLOWED,
             Self::EndpointDisabled => &ENDPOINT_DISABLED,
             Self::WrongState { .. } => &WRONG_STATE,
+            Self::CertificateRefused(_) => &CERTIFICATE_REFUSED,
+            Self::CertificateActive => &CERTIFICATE_ACTIVE,
             Self::Unavailable => &UNAVAILABLE,
             Self::Internal => &INTERNAL,
         }
@@ -197,8 +205,10 @@ impl Problem {
             | Self::LimitReached { .. }
             | Self::EndpointDisabled
             | Self::WrongState { .. }
+            | Self::CertificateActive
             | Self::Unavailable
             | Self::Internal => Vec::new(),
+            Self::CertificateRefused(errors) => errors.iter().map(field_body).collect(),
         };
         ProblemBody {
             kind: format!("/v1/problems/{}", entry.id),
@@ -253,6 +263,11 @@ impl Problem {
                 allowed,
                 action,
             } => format!("the {what} is {state}; only one that is {allowed} can be {action}"),
+            Self::CertificateRefused(errors) => {
+                let verdicts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                verdicts.join("; ")
+            }
+            Self::CertificateActive => "activate another one first".to_owned(),
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
             Self::Internal => {
                 "the operator's log has the reason, under this answer's x-request-id".to_owned()

@@ -6,6 +6,7 @@ use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 
 use crate::endpoint_item::{read, write};
+use crate::expiry::Dated;
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
 use crate::transaction::Committed;
@@ -193,7 +194,8 @@ impl Store {
         self.change(item, network, OPERATION).await
     }
 
-    /// Notes when the TLS certificate of an endpoint ends. No new version: nothing its owner set.
+    /// Notes when the TLS certificate of an endpoint ends, and watches that end. No new version:
+    /// nothing its owner set.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -212,7 +214,7 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(_) => Ok(()),
+            Ok(_) => self.watch_expiry(network, Dated::Endpoint(id), ends).await,
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(Error::call("noting a certificate's end")(error)),

@@ -8,6 +8,7 @@ use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId, Repla
 use domain::push::device::{DeviceId, Token, UserId};
 use domain::push::preference::Place;
 
+use crate::expiry::Dated;
 use crate::item::s;
 use crate::push::{PUSH_SHARDS, SUBSCRIBER_SHARDS, USER_SHARDS};
 
@@ -198,6 +199,14 @@ impl Key {
             // A user's id may hold any sign, a device's key none but letters and digits: the last
             // # parts the two.
             sk: format!("{user}#{}", device.unwrap_or_default()),
+        }
+    }
+
+    /// Apart from what ends, so that changing that leaves the watch alone.
+    pub(crate) fn expiry(network: &NetworkId, subject: Dated) -> Self {
+        Self {
+            pk: format!("X#{network}"),
+            sk: subject.sort_key(),
         }
     }
 

@@ -40,6 +40,23 @@ events! {
     /// A network's push settings have a new version; `enabled` is the master toggle.
     Info PushSettingsChanged { network: String, version: u64, enabled: bool, repeats: Option<u64> };
 
+    /// An uploaded push credential was judged; `refused_for` holds the verdicts, empty when taken.
+    Info CertificateJudged { network: String, refused_for: String };
+
+    /// Pushes of a slot are sent with this credential from now on.
+    Info CertificateActivated { network: String, certificate_id: String, slot: String, version: u64 };
+
+    /// A push credential, or the certificate of a receiver, ends within `threshold_days`.
+    Warn CertificateExpiring { network: String, what: &'static str, id: String, ends_at: String, threshold_days: u32, certificates_expiring: u32 }
+        metrics { certificates_expiring: Count };
+
+    /// Everything that ends was looked at; `days_to_expiry` is the time left of what ends first.
+    Info ExpiryChecked { watched: u32, warned: u32, days_to_expiry: u64 }
+        metrics { days_to_expiry: Count };
+
+    /// Something that ends could not be looked at.
+    Error ExpiryCheckFailed { error: String };
+
     /// A batch of events was fanned out.
     Info BatchFannedOut { events: u32, duplicates: u32, deliveries: u32, duration_ms: u64 }
         metrics { events: Count, duplicates: Count, deliveries: Count };

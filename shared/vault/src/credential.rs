@@ -51,6 +51,27 @@ impl Vault {
         }
     }
 
+    /// Lets a credential's secret go. Secrets Manager keeps it for seven days, in which an operator
+    /// can bring it back.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer.
+    pub async fn forget_credential(
+        &self,
+        network: &NetworkId,
+        id: CredentialId,
+    ) -> Result<(), Error> {
+        let name = self.credential_name(network, id);
+        self.client
+            .delete_secret()
+            .secret_id(&name)
+            .recovery_window_in_days(7)
+            .send()
+            .await
+            .map_err(|error| call("deleting", &name, error))?;
+        Ok(())
+    }
+
     fn credential_name(&self, network: &NetworkId, id: CredentialId) -> String {
         format!("{}push/{network}/{id}", self.prefix)
     }

@@ -211,7 +211,6 @@ async fn activate(world: &World, credential: &Credential) -> Result<(), Failed> 
             fingerprint: Fingerprint::from_bytes([1; 32]),
         },
         created: now,
-        warned: None,
     };
     let store = store(world)?;
     store.put_credential(&record).await?;

@@ -144,6 +144,7 @@ fn an_answer_fits_in_what_api_gateway_waits() {
     assert!(template.function("EventsApi").timeout() < 30);
     assert!(template.function("DevicesApi").timeout() < 30);
     assert!(template.function("PushSettingsApi").timeout() < 30);
+    assert!(template.function("CertificatesApi").timeout() < 30);
 }
 
 /// Seconds of `const NAME: Duration = Duration::from_secs(…)`.

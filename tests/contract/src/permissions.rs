@@ -160,6 +160,7 @@ fn sdk_calls(action: &str) -> Vec<String> {
         "sqs:SendMessage" => vec![".send_message_batch()".to_owned()],
         "dynamodb:PutItem" => vec!["Put::builder()".to_owned()],
         "dynamodb:UpdateItem" => vec!["Update::builder()".to_owned()],
+        "dynamodb:ConditionCheckItem" => vec!["ConditionCheck::builder()".to_owned()],
         "dynamodb:DeleteItem" => vec!["Delete::builder()".to_owned()],
         _ => vec![],
     });

@@ -154,6 +154,7 @@ fn operations(function: &str) -> Vec<Operation> {
         "CatalogueApi" => declared(catalogue_api::ROUTES),
         "DevicesApi" => declared(devices_api::ROUTES),
         "PushSettingsApi" => declared(push_settings_api::ROUTES),
+        "CertificatesApi" => declared(certificates_api::ROUTES),
         _ => panic!("the template sends requests to {function}, which has no ROUTES here"),
     }
 }

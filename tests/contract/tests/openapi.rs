@@ -15,6 +15,7 @@ fn generated() -> utoipa::openapi::OpenApi {
     document.merge(catalogue_api::ApiDoc::openapi());
     document.merge(devices_api::ApiDoc::openapi());
     document.merge(push_settings_api::ApiDoc::openapi());
+    document.merge(certificates_api::ApiDoc::openapi());
     document
 }
 
@@ -54,6 +55,7 @@ fn every_route_is_documented_and_every_documented_operation_is_a_route() {
     routed.extend(declared(catalogue_api::ROUTES));
     routed.extend(declared(devices_api::ROUTES));
     routed.extend(declared(push_settings_api::ROUTES));
+    routed.extend(declared(certificates_api::ROUTES));
     assert_eq!(documented, routed);
 }
 

@@ -122,7 +122,6 @@ async fn activate(
             fingerprint,
         },
         created: now,
-        warned: None,
     };
     let store = Store::new(system.aws().dynamodb(), table);
     store.put_credential(&record).await?;

@@ -1,8 +1,4 @@
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 use domain::credential::{Environment, Facts, Fingerprint, Kind, Record, Slot};
 use domain::id::{CredentialId, NetworkId};
 use domain::time::Timestamp;
@@ -113,7 +109,11 @@ impl Store {
         let next = ActiveSlot {
             slot: record.slot,
             credential: record.id,
-            previous: before.map(|before| before.credential),
+            // Activated anew, it does not become its own predecessor.
+            previous: before.and_then(|before| match before.credential == record.id {
+                true => before.previous,
+                false => Some(before.credential),
+            }),
             version: before.map_or(1, |before| before.version.saturating_add(1)),
             since: at,
             paused: None,
@@ -148,60 +148,40 @@ impl Store {
         Ok((committed == Committed::Yes).then_some(next))
     }
 
-    /// Forgets a credential, as it was when it was found not to be active. `false` when there is
-    /// none.
+    /// Forgets a credential. `false` when it is active, or there is none.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn delete_credential(
-        &self,
-        network: &NetworkId,
-        id: CredentialId,
-    ) -> Result<bool, Error> {
-        let [pk, sk] = Key::credential(network, id).attributes();
-        let sent = self
-            .client
-            .delete_item()
+    pub async fn delete_credential(&self, record: &Record) -> Result<bool, Error> {
+        const OPERATION: &str = "deleting a credential";
+        let bad = |_| Error::Item {
+            operation: OPERATION,
+            what: "item",
+        };
+        let [pk, sk] = Key::credential(&record.network, record.id).attributes();
+        let delete = Delete::builder()
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1)
-            .condition_expression("attribute_exists(pk)")
-            .return_values(ReturnValue::None)
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if gone(&error) => Ok(false),
-            Err(error) => Err(Error::call("deleting a credential")(error)),
-        }
+            .condition_expression("attribute_exists(pk)");
+        let [pk, sk] = Key::slot(&record.network, record.slot).attributes();
+        // The race: it is activated while it is deleted.
+        let inactive = ConditionCheck::builder()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .condition_expression("attribute_not_exists(pk) OR credential <> :id")
+            .expression_attribute_values(":id", s(record.id.to_string()));
+        let items = vec![
+            TransactWriteItem::builder()
+                .delete(delete.build().map_err(bad)?)
+                .build(),
+            TransactWriteItem::builder()
+                .condition_check(inactive.build().map_err(bad)?)
+                .build(),
+        ];
+        Ok(self.transact(OPERATION, items).await? == Committed::Yes)
     }
-
-    /// Notes the threshold of days at which the owner was warned.
-    ///
-    /// # Errors
-    /// When the table does not answer.
-    pub async fn note_warning(
-        &self,
-        network: &NetworkId,
-        id: CredentialId,
-        days: u16,
-    ) -> Result<(), Error> {
-        self.update(&Key::credential(network, id))
-            .update_expression("SET warned = :days")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_values(":days", n(days))
-            .send()
-            .await
-            .map_err(Error::call("noting a warning"))?;
-        Ok(())
-    }
-}
-
-fn gone(error: &SdkError<DeleteItemError>) -> bool {
-    matches!(
-        error.as_service_error(),
-        Some(DeleteItemError::ConditionalCheckFailedException(_))
-    )
 }
 
 fn write(record: &Record) -> Item {
@@ -226,7 +206,6 @@ fn write(record: &Record) -> Item {
         text("projectId", &facts.project_id),
         // Not `expires`: that is the attribute by which DynamoDB deletes.
         facts.expires.map(|at| ("notAfter", n(at.millis()))),
-        record.warned.map(|days| ("warned", n(days))),
     ];
     attributes
         .into_iter()
@@ -239,7 +218,6 @@ fn write(record: &Record) -> Item {
 fn read(item: &Item, network: &NetworkId, operation: &'static str) -> Result<Record, Error> {
     let reader = Reader::new(item, operation);
     let text = |name: &str| reader.maybe_text(name).map(str::to_owned);
-    let warned = reader.maybe_number("warned");
     Ok(Record {
         id: reader.parsed("sk", |sk| CredentialId::parse(sk.strip_prefix("CRED#")?))?,
         network: network.clone(),
@@ -258,6 +236,5 @@ fn read(item: &Item, network: &NetworkId, operation: &'static str) -> Result<Rec
             fingerprint: reader.parsed("fingerprint", Fingerprint::parse)?,
         },
         created: reader.time("created")?,
-        warned: warned.and_then(|days| u16::try_from(days).ok()),
     })
 }

@@ -45,6 +45,8 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     change_push_settings(&world, &caller).await;
     define_an_event_type(&world, &caller).await;
     push::push(&world, &caller).await;
+    use_a_certificate(&world, &caller).await;
+    warn_of_what_ends(&world).await;
     delete_webhooks(&world, &caller).await;
     world.all_permissions_were_used();
 }
@@ -375,6 +377,49 @@ async fn change_push_settings(world: &World, caller: &Value) {
     let versions = listed["items"].as_array().unwrap();
     assert_eq!(versions.len(), 100, "{listed}");
     assert_eq!(versions.last().unwrap()["version"], 3);
+}
+
+/// Two credentials are taken; one is activated, the other goes.
+async fn use_a_certificate(world: &World, caller: &Value) {
+    let api = world.start("CertificatesApi").await;
+    let mut ids = Vec::new();
+    for secret_key in ["sEcReT0123456789", "sEcReT9876543210"] {
+        let upload = json!({
+            "name": "Baidu", "platform": "android", "provider": "baidu", "environment": "production",
+            "apiKey": "aBcDeFgH12345678", "secretKey": secret_key,
+        });
+        let taken = call(world, &api, caller, "POST", "certificates", &upload).await;
+        assert_eq!(taken["statusCode"], 201, "{taken}\n{}", api.log());
+        ids.push(body(&taken)["id"].as_str().unwrap().to_owned());
+    }
+    for (method, path, status) in [
+        ("POST", format!("certificates/{}/activate", ids[0]), 200),
+        ("DELETE", format!("certificates/{}", ids[0]), 409),
+        ("DELETE", format!("certificates/{}", ids[1]), 204),
+    ] {
+        let done = call(world, &api, caller, method, &path, &Value::Null).await;
+        assert_eq!(done["statusCode"], status, "{done}\n{}", api.log());
+    }
+    let news = world.batch("EventsQueue").await;
+    assert!(news.to_string().contains("credential.activated"), "{news}");
+    assert!(!api.log().contains("sEcReT"), "{}", api.log());
+}
+
+/// A receiver's certificate ends soon, and one whose endpoint is gone.
+async fn warn_of_what_ends(world: &World) {
+    world.certificates_end().await;
+    let sweep = world.start("CertExpiry").await;
+    let day = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
+    world
+        .within_permissions("CertExpiry", sweep.call(&day))
+        .await;
+    sweep.says(r#""event":"CertificateExpiring""#).await;
+    sweep.says(r#""warned":1,"watched":2"#).await;
+    let news = world.batch("EventsQueue").await;
+    assert!(
+        news.to_string().contains("endpoint.certificate-expiring"),
+        "{news}"
+    );
 }
 
 /// One call through API Gateway to a path below the network.

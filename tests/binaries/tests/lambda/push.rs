@@ -94,7 +94,6 @@ async fn activate(world: &World) -> domain::credential::Fingerprint {
             fingerprint,
         },
         created: Timestamp::EPOCH,
-        warned: None,
     };
     let store = Store::new(aws.dynamodb(), "Table");
     store.put_credential(&record).await.unwrap();

@@ -155,6 +155,8 @@ fn binary(function: &str) -> PathBuf {
         "EventsApi" => env!("CARGO_BIN_EXE_lambda-events-api"),
         "CatalogueApi" => env!("CARGO_BIN_EXE_lambda-catalogue-api"),
         "DevicesApi" => env!("CARGO_BIN_EXE_lambda-devices-api"),
+        "CertExpiry" => env!("CARGO_BIN_EXE_lambda-cert-expiry"),
+        "CertificatesApi" => env!("CARGO_BIN_EXE_lambda-certificates-api"),
         "PushSettingsApi" => env!("CARGO_BIN_EXE_lambda-push-settings-api"),
         "EventFanout" => env!("CARGO_BIN_EXE_lambda-event-fanout"),
         "WebhookDispatch" => env!("CARGO_BIN_EXE_lambda-webhook-dispatch"),

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_local::{Embedded, Location};
 use bytes::Bytes;
 use contract::template::{Template, referenced};
 use domain::api_key::{Access, Grant, Key, Role};
-use domain::id::NetworkId;
+use domain::id::{EndpointId, NetworkId};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper_util::client::legacy::Client;
@@ -15,7 +16,7 @@ use hyper_util::rt::TokioExecutor;
 use runtime::{Aws, Clock};
 use serde_json::{Value, json};
 use simulator::Simulator;
-use store::Store;
+use store::{Dated, Store};
 use tokio::net::TcpListener;
 
 use crate::sandbox::Sandbox;
@@ -94,6 +95,20 @@ impl World {
         let store = Store::new(Aws::over(self.services.http_client()).dynamodb(), "Table");
         store.put_api_key(&key, &grant).await.unwrap();
         key.expose().to_owned()
+    }
+
+    /// The certificates of an endpoint and of one that is gone end in ten days.
+    pub(crate) async fn certificates_end(&self) {
+        let store = Store::new(Aws::over(self.services.http_client()).dynamodb(), "Table");
+        let network = NetworkId::parse("demo").unwrap();
+        let ends = Clock::system()
+            .now()
+            .after(Duration::from_secs(10 * 24 * 3600));
+        let endpoint = store.list_endpoints(&network).await.unwrap()[0].id;
+        for id in [endpoint, EndpointId::from_bytes([1; 16])] {
+            let subject = Dated::Endpoint(id);
+            store.watch_expiry(&network, subject, ends).await.unwrap();
+        }
     }
 
     pub(crate) fn functions(&self) -> Vec<&'static str> {

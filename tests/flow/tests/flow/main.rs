@@ -8,10 +8,12 @@
 
 mod harness;
 
+mod certificates;
 mod choosing;
 mod deliver;
 mod devices;
 mod endpoints;
+mod expiry;
 mod parked;
 mod push;
 mod push_settings;

@@ -85,7 +85,6 @@ impl Fanfare {
                 fingerprint: Fingerprint::from_bytes([7; 32]),
             },
             created: now,
-            warned: None,
         };
         let store = self.store();
         store.put_credential(&record).await.unwrap();

@@ -1,0 +1,77 @@
+use domain::credential::days_left;
+use queue::Queue;
+use runtime::{Platform, SettingsError};
+use serde_json::Value;
+use store::Store;
+use telemetry::event::{ExpiryCheckFailed, ExpiryChecked};
+
+use crate::Settings;
+use crate::warn::{Failed, warn};
+
+/// What the function needs from outside.
+#[derive(Debug)]
+pub struct Deps {
+    pub(crate) platform: Platform,
+    pub(crate) store: Store,
+    pub(crate) events: Queue,
+}
+
+impl Deps {
+    /// # Errors
+    /// When a variable is missing or malformed.
+    pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
+        let settings = Settings::from_env(&platform.env)?;
+        Ok(Self {
+            store: Store::new(platform.aws.dynamodb(), settings.table),
+            events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            platform: platform.clone(),
+        })
+    }
+}
+
+/// Looks once at everything that ends. The scheduled event says nothing that is needed.
+///
+/// # Errors
+/// When something could not be looked at. All the rest was; the next run goes on from there.
+pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
+    let now = deps.platform.clock.now();
+    let watches = deps.store.expiry_watches().await.map_err(|error| {
+        let failed = Failed::from(error);
+        tell_failed(deps, &failed);
+        failed
+    })?;
+    let ahead = watches.iter().filter(|watch| watch.ends > now);
+    let soonest = ahead.map(|watch| days_left(watch.ends, now)).min();
+    let mut warned = 0;
+    let mut result = Ok(());
+    for watch in watches.iter().filter(|watch| watch.due <= now) {
+        match warn(deps, watch, now).await {
+            Ok(sent) => warned += u32::from(sent),
+            // One that fails must not keep the others from being warned of.
+            Err(failed) => {
+                tell_failed(deps, &failed);
+                result = Err(failed);
+            }
+        }
+    }
+    let watched = u32::try_from(watches.len()).unwrap_or(u32::MAX);
+    let event = ExpiryChecked {
+        watched,
+        warned,
+        // With nothing to watch, nothing ends soon.
+        days_to_expiry: u64::try_from(soonest.unwrap_or(NEVER)).unwrap_or(0),
+    };
+    deps.platform.telemetry.emit(&event, now.millis());
+    result
+}
+
+/// Days that stand for no end at all: a hundred years.
+const NEVER: i64 = 36_500;
+
+fn tell_failed(deps: &Deps, failed: &Failed) {
+    let event = ExpiryCheckFailed {
+        error: failed.to_string(),
+    };
+    let now = deps.platform.clock.now();
+    deps.platform.telemetry.emit(&event, now.millis());
+}

@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod handler;
+mod settings;
+mod warn;
+
+pub use handler::{Deps, handle};
+pub use settings::Settings;
