@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::delivery::Cause;
 use domain::endpoint::Endpoint;
 use domain::event::Event;
-use domain::id::{EndpointId, NetworkId};
+use domain::id::{EndpointId, EventId, NetworkId};
 use domain::matching::{Destination, Verdict, plan};
 use domain::network::{Retention, Rules};
 use domain::time::Timestamp;
@@ -20,8 +20,12 @@ use crate::{Deps, push};
 /// What a record of the events queue came to.
 #[derive(Debug)]
 pub(crate) enum Fanned {
-    /// These are to be sent; the record is done once they are.
-    Owes(Owes),
+    /// These are to be sent; the record is done once they are, and the event is noted.
+    Owes {
+        network: NetworkId,
+        event: EventId,
+        messages: Owes,
+    },
     Duplicate,
     Quarantined,
 }
@@ -106,11 +110,15 @@ pub(crate) async fn fan_out(
             (audiences, news.into_iter().collect())
         }
     };
-    Ok(Fanned::Owes(Owes {
-        deliveries: outgoing,
-        audiences,
-        news,
-    }))
+    Ok(Fanned::Owes {
+        network: event.network,
+        event: event.id,
+        messages: Owes {
+            deliveries: outgoing,
+            audiences,
+            news,
+        },
+    })
 }
 
 /// The messages of parked deliveries whose endpoint was enabled between the read and the record.

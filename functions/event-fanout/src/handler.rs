@@ -11,6 +11,7 @@ use telemetry::event::{BatchFannedOut, RecordFailed};
 use crate::Settings;
 use crate::endpoints::Endpoints;
 use crate::fanout::{Fanned, fan_out};
+use crate::ledger;
 
 /// What the function needs from outside, and what it keeps between invocations.
 #[derive(Debug)]
@@ -55,7 +56,14 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     .await;
     // All deliveries of the batch go out together: ten events with three endpoints each are three
     // calls, not ten.
-    let (results, summary) = send(deps, fanned).await;
+    let taken = ledger::taken(&fanned);
+    let (unnoted, (mut results, summary)) =
+        futures::join!(ledger::note(deps, taken), send(deps, fanned));
+    for (id, error) in unnoted {
+        if !results.iter().any(|(failed, _)| *failed == id) {
+            results.push((id, error));
+        }
+    }
     let now = deps.platform.clock.now();
     for (message_id, error) in &results {
         let event = RecordFailed {
@@ -99,7 +107,7 @@ async fn send(
     };
     for (id, result) in fanned {
         match result {
-            Ok(Fanned::Owes(messages)) => {
+            Ok(Fanned::Owes { messages, .. }) => {
                 summary.events += 1;
                 let kinds = [messages.deliveries, messages.audiences, messages.news];
                 for (owed, messages) in owed.iter_mut().zip(kinds) {

@@ -3,6 +3,7 @@
 mod endpoints;
 mod fanout;
 mod handler;
+mod ledger;
 mod push;
 mod settings;
 

@@ -9,7 +9,7 @@ use runtime::{Platform, SettingsError};
 use store::Store;
 
 use crate::Settings;
-use crate::operations::{explain, pushes, report, why};
+use crate::operations::{explain, expunge, pushes, report, why};
 
 /// What the function needs from outside.
 #[derive(Debug)]
@@ -40,6 +40,7 @@ pub enum Operation {
     Explain,
     Pushes,
     Why,
+    Expunge,
 }
 
 /// Every path of this function.
@@ -72,6 +73,13 @@ pub const ROUTES: &[Route<Operation>] = &[
         operation: Operation::Why,
         name: "explainPush",
     },
+    Route {
+        method: "DELETE",
+        path: "/v1/networks/{network}/events/{id}/payload",
+        needs: &[Permission::ManageWebhooks],
+        operation: Operation::Expunge,
+        name: "expungePayload",
+    },
 ];
 
 /// Answers one request.
@@ -87,6 +95,7 @@ pub async fn handle(
         Operation::Explain => explain::explain(deps, call).await,
         Operation::Pushes => pushes::list(deps, call).await,
         Operation::Why => why::explain(deps, call).await,
+        Operation::Expunge => expunge::expunge(deps, call).await,
     };
     Ok(answer(ROUTES, request, &deps.platform, run).await)
 }

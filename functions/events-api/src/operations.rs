@@ -1,4 +1,5 @@
 pub(crate) mod explain;
+pub(crate) mod expunge;
 pub(crate) mod pushes;
 pub(crate) mod report;
 pub(crate) mod told;
@@ -12,6 +13,7 @@ use utoipa::OpenApi;
     report::report_doc,
     explain::explain_doc,
     pushes::list_doc,
-    why::explain_doc
+    why::explain_doc,
+    expunge::expunge_doc
 ))]
 pub struct ApiDoc;

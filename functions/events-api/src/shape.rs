@@ -187,6 +187,10 @@ pub(crate) struct EventDetail {
     pub(crate) accepted_at: String,
     #[schema(value_type = Object)]
     pub(crate) data: Box<RawValue>,
+    /// When the payload was expunged; `data` is an empty object since.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) expunged_at: Option<String>,
     /// How many later messages with the same id were dropped.
     pub(crate) duplicates_dropped: u64,
     /// How many endpoints asked for this type when it was accepted.

@@ -106,7 +106,7 @@ async fn look(
         let untried = waits && delivery.made == delivery.base;
         return Ok(if untried { owed() } else { Looked::Before });
     }
-    if !delivery.state.is_replayable() {
+    if !delivery.state.is_replayable() || delivery.expunged.is_some() {
         return Ok(Looked::Skipped);
     }
     let round = Round {

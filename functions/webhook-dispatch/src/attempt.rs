@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::attempt::Response;
-use domain::delivery::{Carrier, Cause, RESCUE_AFTER, State, arrange, settle};
+use domain::delivery::{Carrier, Cause, EXPUNGED, RESCUE_AFTER, State, arrange, settle};
 use domain::endpoint::{Disabled, Timeout};
 use domain::event::Event;
 use domain::id::{DeliveryId, NetworkId};
@@ -201,12 +201,9 @@ async fn make(
             false,
         );
     };
-    let Some(event) = event(deps, message).await? else {
-        return unsent(
-            "event_expired",
-            "the event is past its retention period; nothing was sent",
-            true,
-        );
+    let event = match event(deps, message).await? {
+        Ok(event) => event,
+        Err((reason, explanation)) => return unsent(reason, explanation, true),
     };
     let material = deps
         .vault
@@ -223,16 +220,27 @@ async fn make(
     Ok(Made::sent(message.attempt, starts, now, &answer))
 }
 
-async fn event(deps: &Deps, message: &DeliveryMessage) -> Result<Option<Event>, String> {
+/// The event, or why there is none to send, as a word and in words.
+async fn event(
+    deps: &Deps,
+    message: &DeliveryMessage,
+) -> Result<Result<Event, (&'static str, &'static str)>, String> {
     if let Some(event) = message.riding_event() {
-        return Ok(Some(event));
+        return Ok(Ok(event));
     }
     let stored = deps
         .store
         .event(&message.network, &message.event)
         .await
         .map_err(|error| chain(&error))?;
-    Ok(stored.map(|stored| stored.event))
+    Ok(match stored {
+        None => Err((
+            "event_expired",
+            "the event is past its retention period; nothing was sent",
+        )),
+        Some(stored) if stored.expunged.is_some() => Err(EXPUNGED),
+        Some(stored) => Ok(stored.event),
+    })
 }
 
 /// A place is only a courtesy to the receiver, so one that cannot be given back lapses.

@@ -12,8 +12,8 @@ use vault::Vault;
 
 use crate::Settings;
 use crate::operations::{
-    about, attempts, create, deliveries, endpoints, filter_test, quarantine, replay, replays,
-    secret, switch, test_send, update,
+    about, attempts, conservation, create, deliveries, endpoints, filter_test, quarantine, replay,
+    replays, secret, switch, test_send, update,
 };
 
 /// What the function needs from outside.
@@ -97,6 +97,10 @@ routes! {
     Replay "POST" "/v1/networks/{network}/deliveries/{id}/replay" MANAGE, "replayDelivery";
     Discard "POST" "/v1/networks/{network}/deliveries/{id}/discard" MANAGE, "discardDelivery";
     ListQuarantine "GET" "/v1/networks/{network}/quarantine" READ, "listQuarantine";
+    GetQuarantined "GET" "/v1/networks/{network}/quarantine/{id}" READ, "getQuarantined";
+    ReplayQuarantined "POST" "/v1/networks/{network}/quarantine/{id}/replay" MANAGE, "replayQuarantined";
+    DiscardQuarantined "DELETE" "/v1/networks/{network}/quarantine/{id}" MANAGE, "discardQuarantined";
+    Conservation "GET" "/v1/networks/{network}/conservation" READ, "getConservation";
     Health "GET" "/v1/health" OPEN, "getHealth";
     OpenApi "GET" "/v1/openapi.json" OPEN, "getOpenApi";
     Problem "GET" "/v1/problems/{id}" OPEN, "getProblem";
@@ -134,6 +138,10 @@ pub async fn handle(
         Operation::Replay => replay::replay(deps, call).await,
         Operation::Discard => replay::discard(deps, call).await,
         Operation::ListQuarantine => quarantine::list(deps, call).await,
+        Operation::GetQuarantined => quarantine::get(deps, call).await,
+        Operation::ReplayQuarantined => quarantine::replay(deps, call).await,
+        Operation::DiscardQuarantined => quarantine::discard(deps, call).await,
+        Operation::Conservation => conservation::get(deps, call).await,
         Operation::Health => Ok(about::health()),
         Operation::OpenApi => Ok(about::openapi()),
         Operation::Problem => about::problem(&call),

@@ -1,5 +1,6 @@
 pub(crate) mod about;
 pub(crate) mod attempts;
+pub(crate) mod conservation;
 pub(crate) mod create;
 pub(crate) mod deliveries;
 pub(crate) mod endpoints;
@@ -47,6 +48,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         replays::get_doc,
         replays::cancel_doc,
         quarantine::list_doc,
+        quarantine::get_doc,
+        quarantine::replay_doc,
+        quarantine::discard_doc,
+        conservation::get_doc,
         about::health_doc,
         about::openapi_doc,
         about::problem_doc,

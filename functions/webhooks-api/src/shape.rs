@@ -1,17 +1,21 @@
 //! The JSON of this API.
 
+mod conservation;
 mod delivery;
 mod endpoint;
 mod filter;
+mod quarantine;
 mod replay;
 mod secret;
 
+pub(crate) use conservation::ConservationBody;
 pub(crate) use delivery::{DeliveryBody, DeliveryPageBody};
 pub(crate) use endpoint::{
     CreateEndpoint, CreatedEndpoint, DisableEndpoint, EndpointBody, EndpointPage, HeaderInput,
     UpdateEndpoint,
 };
 pub(crate) use filter::{FilterTest, FilterTested, SampleEvent};
+pub(crate) use quarantine::{QuarantinePageBody, QuarantinedMessage};
 pub(crate) use replay::{
     CreateReplay, EnableEndpoint, EnabledEndpoint, ReplayBody, ReplayPageBody,
 };
@@ -19,7 +23,6 @@ pub(crate) use secret::{JsonWebKey, JsonWebKeys, RotateSecret, RotatedSecret};
 
 use domain::attempt::{Attempt, Outcome, Response, Timing};
 use serde::Serialize;
-use store::Quarantined;
 use utoipa::ToSchema;
 
 /// One call to the receiver.
@@ -149,44 +152,6 @@ impl AttemptBody {
             ..self
         }
     }
-}
-
-/// A message that could not be worked on, kept whole.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct QuarantinedMessage {
-    /// The queue it came from.
-    pub(crate) queue: String,
-    pub(crate) message_id: String,
-    /// Why it could not be worked on.
-    pub(crate) reason: String,
-    #[schema(format = DateTime)]
-    pub(crate) at: String,
-    /// The first 2,000 characters.
-    pub(crate) body: String,
-    /// Length of the whole body; the table keeps it.
-    pub(crate) body_bytes: usize,
-}
-
-/// Enough to recognise a message; two hundred of them fit one answer.
-const BODY_SHOWN: usize = 2_000;
-
-impl QuarantinedMessage {
-    pub(crate) fn of(message: Quarantined) -> Self {
-        Self {
-            queue: message.queue,
-            message_id: message.message_id,
-            reason: message.reason,
-            at: message.at.to_string(),
-            body_bytes: message.body.len(),
-            body: message.body.chars().take(BODY_SHOWN).collect(),
-        }
-    }
-}
-
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct QuarantinePage {
-    pub(crate) items: Vec<QuarantinedMessage>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -103,6 +103,7 @@ const PACKAGES: &[(&str, Build)] = &[
     ("push-fanout", build!(Batch, push_fanout)),
     ("push-dispatch", build!(Batch, push_dispatch)),
     ("retry-sweep", build!(Schedule, retry_sweep)),
+    ("conservation", build!(Schedule, conservation)),
     ("replay-jobs", build!(Batch, replay_jobs)),
     ("cert-expiry", build!(Schedule, cert_expiry)),
     ("quarantine", build!(Batch, quarantine)),

@@ -113,6 +113,22 @@ pub struct Cause {
     pub at: Timestamp,
 }
 
+/// The reason of an attempt that could not be made because the event's payload was expunged, and the
+/// same in words.
+pub const EXPUNGED: (&str, &str) = (
+    "event_expunged",
+    "the event's payload was expunged before this attempt; nothing was sent",
+);
+
+/// The attempt that ends an unfinished delivery of an expunged event: a dead letter. `None` for a
+/// settled one, which stays what it is.
+#[must_use]
+pub fn expunged(state: State, made: u32, now: Timestamp) -> Option<Attempt> {
+    let unfinished = matches!(state, State::Pending { .. } | State::Parked);
+    let (reason, explanation) = EXPUNGED;
+    unfinished.then(|| Attempt::unsent(made.saturating_add(1), now, reason, explanation))
+}
+
 /// Why a delivery stands where it does and what can be done, in words for its owner.
 #[must_use]
 pub fn explain(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> String {
@@ -178,6 +194,13 @@ mod tests {
             assert_eq!(state.is_discardable(), discardable, "{word}");
         }
         assert_eq!(State::parse("lost"), None);
+    }
+
+    #[test]
+    fn expunging_ends_only_what_is_unfinished() {
+        let now = Timestamp::from_millis(5);
+        let ended = State::ALL.map(|state| expunged(state, 2, now).map(|attempt| attempt.number));
+        assert_eq!(ended, [None, None, Some(3), Some(3), None]);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod api_key;
 pub mod attempt;
 pub mod base32;
 pub mod catalogue;
+pub mod conservation;
 pub mod credential;
 pub mod delivery;
 pub mod endpoint;

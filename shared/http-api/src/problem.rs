@@ -66,6 +66,8 @@ pub enum Problem {
     CertificateRefused(Vec<FieldError>),
     /// The push credential is in use.
     CertificateActive,
+    /// The event's payload was expunged, so there is nothing to send.
+    PayloadExpunged,
     /// Nothing was accepted or changed, and a repeat is safe.
     Unavailable,
     /// Fanfare's own fault; only the operator's log has the reason.
@@ -113,6 +115,7 @@ catalogue! {
     WRONG_STATE = "wrong-state", 409, "Its state does not allow this";
     CERTIFICATE_REFUSED = "certificate-refused", 422, "The certificate was refused";
     CERTIFICATE_ACTIVE = "certificate-active", 409, "The certificate is active";
+    PAYLOAD_EXPUNGED = "payload-expunged", 409, "The event's payload was expunged";
     UNAVAILABLE = "unavailable", 503, "Try again in a moment";
     INTERNAL = "internal", 500, "Fanfare failed";
 }
@@ -179,6 +182,7 @@ impl Problem {
             Self::WrongState { .. } => &WRONG_STATE,
             Self::CertificateRefused(_) => &CERTIFICATE_REFUSED,
             Self::CertificateActive => &CERTIFICATE_ACTIVE,
+            Self::PayloadExpunged => &PAYLOAD_EXPUNGED,
             Self::Unavailable => &UNAVAILABLE,
             Self::Internal => &INTERNAL,
         }
@@ -206,6 +210,7 @@ impl Problem {
             | Self::EndpointDisabled
             | Self::WrongState { .. }
             | Self::CertificateActive
+            | Self::PayloadExpunged
             | Self::Unavailable
             | Self::Internal => Vec::new(),
             Self::CertificateRefused(errors) => errors.iter().map(field_body).collect(),
@@ -268,6 +273,9 @@ impl Problem {
                 verdicts.join("; ")
             }
             Self::CertificateActive => "activate another one first".to_owned(),
+            Self::PayloadExpunged => {
+                "nothing is left to send; report the event again under a new id".to_owned()
+            }
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
             Self::Internal => {
                 "the operator's log has the reason, under this answer's x-request-id".to_owned()

@@ -34,6 +34,8 @@ pub struct Delivery {
     pub made: u32,
     /// How many of them before the round of tries that is under way.
     pub base: u32,
+    /// When its event's payload was expunged, and with it what receivers answered.
+    pub expunged: Option<Timestamp>,
     /// The job that replayed it last.
     pub replayed_by: Option<ReplayId>,
     /// Oldest first; empty before the first. Of many rounds, the latest.
@@ -209,6 +211,9 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
         cause,
         made: reader.small("attempts")?,
         base: reader.maybe_small("triedBefore")?.unwrap_or_default(),
+        expunged: reader
+            .maybe_number("expungedAt")
+            .map(Timestamp::from_millis),
         replayed_by: reader.maybe_text("replayedBy").and_then(ReplayId::parse),
         attempts,
     })

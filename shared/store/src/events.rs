@@ -6,6 +6,7 @@ use domain::event_type::EventType;
 use domain::id::{EventId, NetworkId};
 use domain::matching::Destination;
 use domain::network::Retention;
+use domain::time::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::item::{Item, Reader, expires_by, n, s};
@@ -37,6 +38,8 @@ pub struct StoredEvent {
     pub plan: Vec<Destination>,
     /// How many other messages with the same id were dropped.
     pub duplicates: u64,
+    /// When its payload was expunged; the data is an empty object since.
+    pub expunged: Option<Timestamp>,
 }
 
 impl Store {
@@ -99,9 +102,14 @@ impl Store {
             return Ok(None);
         };
         let reader = Reader::new(&item, OPERATION);
+        let expunged = reader
+            .maybe_number("expungedAt")
+            .map(Timestamp::from_millis);
         let apart;
+        let nothing = s("{}");
         let data = match item.get("data") {
             Some(data) => data,
+            None if expunged.is_some() => &nothing,
             None => {
                 let key = Key::event_body(network, id, reader.text("messageId")?);
                 apart = self.get(&key, OPERATION).await?.unwrap_or_default();
@@ -125,6 +133,7 @@ impl Store {
             event,
             plan: unpack_plan(&item),
             duplicates,
+            expunged,
         }))
     }
 

@@ -1,6 +1,7 @@
 //! Every key of the table is formed here.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::base32;
 use domain::credential::Slot;
 use domain::event_type::EventType;
 use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId, ReplayId};
@@ -10,12 +11,16 @@ use domain::push::preference::Place;
 
 use crate::expiry::Dated;
 use crate::item::s;
+use crate::ledger::Hour;
 use crate::push::{PUSH_SHARDS, SUBSCRIBER_SHARDS, USER_SHARDS};
 
 /// Deliveries of one endpoint are spread over this many partitions: a partition takes 1,000 write
 /// units a second, so one endpoint can receive about 2,000 webhooks a second. Never change it: it
 /// is part of every stored key.
 pub(crate) const DELIVERY_SHARDS: u8 = 4;
+
+/// An hour of the ledger is spread over this many partitions; a batch of ten events is one write.
+pub(crate) const LEDGER_SHARDS: u8 = 4;
 
 pub(crate) struct Key {
     pub(crate) pk: String,
@@ -121,6 +126,14 @@ impl Key {
         Self {
             pk: quarantine_partition(network),
             sk: format!("{at:013}#{message_id}"),
+        }
+    }
+
+    pub(crate) fn ledger(network: &NetworkId, hour: Hour, token: [u8; 10]) -> Self {
+        let [first, ..] = token;
+        Self {
+            pk: ledger_partition(hour, first % LEDGER_SHARDS),
+            sk: format!("{network}#{}", base32::encode(&token)),
         }
     }
 
@@ -248,6 +261,10 @@ pub(crate) fn delivery_partition(network: &NetworkId, endpoint: EndpointId, shar
 
 pub(crate) fn replay_partition(network: &NetworkId, endpoint: EndpointId) -> String {
     format!("J#{network}#{endpoint}")
+}
+
+pub(crate) fn ledger_partition(hour: Hour, shard: u8) -> String {
+    format!("L#{:08}#{shard}", hour.number())
 }
 
 pub(crate) fn user_partition(network: &NetworkId, shard: u8) -> String {

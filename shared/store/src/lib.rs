@@ -12,9 +12,11 @@ mod error;
 mod event_types;
 mod events;
 mod expiry;
+mod expunge;
 mod health;
 mod item;
 mod key;
+mod ledger;
 mod limits;
 mod listing;
 mod network;
@@ -35,6 +37,7 @@ pub use event_types::{MAX_OWN_TYPES, TypeChange};
 pub use events::{StoredEvent, Taken};
 pub use expiry::{Dated, Watch};
 pub use health::KnownHealth;
+pub use ledger::{Entry, Hour};
 pub use limits::Slot;
 pub use listing::{DeliveryFilter, DeliveryPage, Order};
 pub use network::NetworkState;
@@ -43,7 +46,7 @@ pub use push::{
     PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
     StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage, WalkStep,
 };
-pub use quarantine::Quarantined;
+pub use quarantine::{QuarantineId, QuarantinePage, Quarantined};
 pub use replays::ReplayPage;
 pub use rounds::Round;
 

@@ -251,6 +251,7 @@ mod tests {
             cause: None,
             made: 0,
             base: 0,
+            expunged: None,
             replayed_by: None,
             attempts: Vec::new(),
         }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use domain::id::NetworkId;
 use domain::time::Timestamp;
 
@@ -21,6 +23,56 @@ pub struct Quarantined {
     pub at: Timestamp,
     /// The message's text as received; cut to 350 KiB when kept.
     pub body: String,
+}
+
+/// Names a quarantined message: when SQS took it, and which it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QuarantineId {
+    at: Timestamp,
+    message_id: String,
+}
+
+impl QuarantineId {
+    /// Reads what `to_string` gives: `1767182400000-<message id>`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (at, message_id) = text.split_once('-')?;
+        let digits = at.len() == 13 && at.bytes().all(|b| b.is_ascii_digit());
+        (digits && !message_id.is_empty()).then(|| Self {
+            at: Timestamp::from_millis(at.parse().unwrap_or_default()),
+            message_id: message_id.to_owned(),
+        })
+    }
+
+    fn order(&self) -> String {
+        Key::quarantine(None, self.at.millis(), &self.message_id).sk
+    }
+}
+
+impl fmt::Display for QuarantineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:013}-{}", self.at.millis(), self.message_id)
+    }
+}
+
+impl Quarantined {
+    /// Its name within its network.
+    #[must_use]
+    pub fn id(&self) -> QuarantineId {
+        QuarantineId {
+            at: self.at,
+            message_id: self.message_id.clone(),
+        }
+    }
+}
+
+/// Newest first.
+#[derive(Debug, Clone)]
+pub struct QuarantinePage {
+    /// At most the limit asked for.
+    pub messages: Vec<Quarantined>,
+    /// Where the next page starts; `None` when there is none.
+    pub next: Option<QuarantineId>,
 }
 
 impl Store {
@@ -52,44 +104,88 @@ impl Store {
         Ok(())
     }
 
-    /// The newest quarantined messages of a network (`None`: of nobody), at most `limit`.
+    /// Quarantined messages of a network (`None`: of nobody) older than `before`, newest first, at
+    /// most `limit`.
     ///
     /// # Errors
     /// When the table does not answer or a record is unreadable.
     pub async fn list_quarantined(
         &self,
         network: Option<&NetworkId>,
-        limit: u16,
-    ) -> Result<Vec<Quarantined>, Error> {
+        before: Option<&QuarantineId>,
+        limit: usize,
+    ) -> Result<QuarantinePage, Error> {
         const OPERATION: &str = "listing quarantined messages";
+        let before = before.map_or_else(|| "~".to_owned(), QuarantineId::order);
         let page = self
             .client
             .query()
             .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
+            .key_condition_expression("pk = :pk AND sk < :before")
             .expression_attribute_values(":pk", s(quarantine_partition(network)))
+            .expression_attribute_values(":before", s(before))
             .scan_index_forward(false)
-            .limit(i32::from(limit))
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .send()
             .await
             .map_err(Error::call(OPERATION))?;
-        let read = |item| {
-            let item = Reader::new(item, OPERATION);
-            Ok(Quarantined {
-                network: network.cloned(),
-                queue: item.text("queue")?.to_owned(),
-                message_id: item.text("messageId")?.to_owned(),
-                reason: item.text("reason")?.to_owned(),
-                at: item.time("at")?,
-                body: item
-                    .item
-                    .get("body")
-                    .and_then(unpack_text)
-                    .ok_or_else(|| item.bad("body"))?,
-            })
-        };
-        page.items().iter().map(read).collect()
+        let items = page.items().iter();
+        let messages = items.map(|item| read(&Reader::new(item, OPERATION), network));
+        let messages: Vec<_> = messages.collect::<Result<_, _>>()?;
+        let more = page.last_evaluated_key().is_some();
+        let next = messages.last().filter(|_| more).map(Quarantined::id);
+        Ok(QuarantinePage { messages, next })
     }
+
+    /// One quarantined message of a network.
+    ///
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn quarantined(
+        &self,
+        network: &NetworkId,
+        id: &QuarantineId,
+    ) -> Result<Option<Quarantined>, Error> {
+        const OPERATION: &str = "reading a quarantined message";
+        let key = Key::quarantine(Some(network), id.at.millis(), &id.message_id);
+        let item = self.get(&key, OPERATION).await?;
+        item.map(|item| read(&Reader::new(&item, OPERATION), Some(network)))
+            .transpose()
+    }
+
+    /// Forgets a quarantined message: it went back to its queue, or nobody wants it.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn forget_quarantined(
+        &self,
+        network: &NetworkId,
+        id: &QuarantineId,
+    ) -> Result<(), Error> {
+        let key = Key::quarantine(Some(network), id.at.millis(), &id.message_id);
+        let [pk, sk] = key.attributes();
+        self.client
+            .delete_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .send()
+            .await
+            .map_err(Error::call("forgetting a quarantined message"))?;
+        Ok(())
+    }
+}
+
+fn read(item: &Reader<'_>, network: Option<&NetworkId>) -> Result<Quarantined, Error> {
+    let body = item.item.get("body").and_then(unpack_text);
+    Ok(Quarantined {
+        network: network.cloned(),
+        queue: item.text("queue")?.to_owned(),
+        message_id: item.text("messageId")?.to_owned(),
+        reason: item.text("reason")?.to_owned(),
+        at: item.time("at")?,
+        body: body.ok_or_else(|| item.bad("body"))?,
+    })
 }
 
 /// An SQS message may hold 1 MiB, an item 400 KB. What we accept is at most 256 KiB, so only
@@ -102,4 +198,19 @@ const MAX_REASON: usize = 1024;
 fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes))
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_back_as_they_were_and_nothing_else_is_one() {
+        let text = "1767182400000-8476a536-e9f4-11e8-9739-2dfe598c3fcd";
+        let id = QuarantineId::parse(text).unwrap();
+        assert_eq!(id.to_string(), text);
+        for bad in ["", "1767182400000", "1767182400000-", "now-x", "1-x"] {
+            assert_eq!(QuarantineId::parse(bad), None, "{bad}");
+        }
+    }
 }

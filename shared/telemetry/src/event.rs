@@ -104,6 +104,13 @@ events! {
     Warn ResultLost { network: String, delivery_id: String, attempt: u32, results_lost: u32 }
         metrics { results_lost: Count };
 
+    /// Accepted and standing deliveries of some hours were compared.
+    Info ConservationChecked { networks: u32, events: u64, accepted: u64, unchecked: u64, conservation_mismatches: u64, duration_ms: u64 }
+        metrics { conservation_mismatches: Count };
+
+    /// An accepted delivery, or a whole event when no delivery is named, has no record.
+    Error DeliveryLost { network: String, event_id: String, delivery_id: Option<String> };
+
     /// A replay job worked on a page; `found` counts all pages so far.
     Info ReplayAdvanced { network: String, replay_id: String, state: &'static str, found: u64, replayed: u64, skipped: u64 }
         metrics { replayed: Count };

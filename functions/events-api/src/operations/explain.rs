@@ -53,6 +53,7 @@ pub(crate) async fn explain(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             version: event.version,
             accepted_at: event.accepted.to_string(),
             data: event.data,
+            expunged_at: stored.expunged.map(|at| at.to_string()),
             duplicates_dropped: stored.duplicates,
             destination_count: stored.plan.len(),
             destinations,

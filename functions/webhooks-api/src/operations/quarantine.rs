@@ -1,8 +1,14 @@
-use http_api::{Call, Failure, ProblemBody, Reply};
+//! Messages that could not be worked on: seen, sent back, or given up.
+
+use std::time::Duration;
+
+use http_api::page::{cursor, limit};
+use http_api::{Call, Failure, Problem, ProblemBody, Reply};
+use queue::{Outgoing, Queue};
+use store::{QuarantineId, Quarantined};
 
 use crate::Deps;
-use crate::shape::{QuarantinePage, QuarantinedMessage};
-use http_api::page::limit;
+use crate::shape::{QuarantinePageBody, QuarantinedMessage};
 
 #[utoipa::path(
     get,
@@ -11,9 +17,13 @@ use http_api::page::limit;
     tag = "Deliveries",
     summary = "Messages that could not be worked on, newest first",
     description = "Messages that name no network are listed only where the operator looks: in the table, under `Q#_`.",
-    params(("network" = String, Path, description = "The network (tenant)"), ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent")),
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
+    ),
     responses(
-        (status = 200, description = "The newest", body = QuarantinePage),
+        (status = 200, description = "A page, each body cut to its start", body = QuarantinePageBody),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
@@ -22,16 +32,131 @@ use http_api::page::limit;
 pub(crate) fn list_doc() {}
 
 pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
-    call.only_queries(&["limit"])?;
-    let limit = u16::try_from(limit(&call)?).unwrap_or(u16::MAX);
-    let messages = deps
+    call.only_queries(&["limit", "cursor"])?;
+    let (limit, before) = (limit(&call)?, cursor(&call, QuarantineId::parse)?);
+    let network = call.network()?;
+    let page = deps
         .store
-        .list_quarantined(Some(&call.network()?), limit)
+        .list_quarantined(Some(&network), before.as_ref(), limit)
         .await?;
     Ok(Reply::json(
         200,
-        &QuarantinePage {
-            items: messages.into_iter().map(QuarantinedMessage::of).collect(),
+        &QuarantinePageBody {
+            items: page
+                .messages
+                .iter()
+                .map(QuarantinedMessage::start)
+                .collect(),
+            next_cursor: page.next.map(|id| id.to_string()),
         },
     ))
+}
+
+#[utoipa::path(
+    get,
+    path = "/v1/networks/{network}/quarantine/{id}",
+    operation_id = "getQuarantined",
+    tag = "Deliveries",
+    summary = "One of them, with its whole body",
+    params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The message's id here")),
+    responses(
+        (status = 200, description = "The message", body = QuarantinedMessage),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `get`")]
+pub(crate) fn get_doc() {}
+
+pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let message = find(deps, &call).await?;
+    Ok(Reply::json(200, &QuarantinedMessage::whole(&message)))
+}
+
+/// The message named in the path.
+async fn find(deps: &Deps, call: &Call) -> Result<Quarantined, Failure> {
+    const NOT_FOUND: Problem = Problem::NotFound {
+        what: "quarantined message",
+    };
+    let id = QuarantineId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
+    let found = deps.store.quarantined(&call.network()?, &id).await?;
+    Ok(found.ok_or(NOT_FOUND)?)
+}
+
+#[utoipa::path(
+    post,
+    path = "/v1/networks/{network}/quarantine/{id}/replay",
+    operation_id = "replayQuarantined",
+    tag = "Deliveries",
+    summary = "Send a quarantined message back to the queue it came from",
+    description = "For when its cause is mended. If it is not, the message comes back here under a new id.",
+    params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The message's id here")),
+    responses(
+        (status = 202, description = "It is on its queue, and no longer here", body = QuarantinedMessage),
+        (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `replay`")]
+pub(crate) fn replay_doc() {}
+
+pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let message = find(deps, &call).await?;
+    let network = call.network()?;
+    let queue = queue_of(deps, &message)?;
+    let outgoing = Outgoing {
+        body: message.body.clone(),
+        group: network.to_string(),
+        delay: Duration::ZERO,
+    };
+    // The queue first: a crash in between leaves it in both places rather than in none.
+    for sent in queue.send(&[outgoing]).await {
+        sent?;
+    }
+    deps.store
+        .forget_quarantined(&network, &message.id())
+        .await?;
+    Ok(Reply::json(202, &QuarantinedMessage::whole(&message)))
+}
+
+fn queue_of<'d>(deps: &'d Deps, message: &Quarantined) -> Result<&'d Queue, Problem> {
+    match message.queue.as_str() {
+        "events" => Ok(&deps.events),
+        // Of the two queues of deliveries it is the one that never delays a first try.
+        "webhooks" => Ok(&deps.retries),
+        _ => Err(Problem::WrongState {
+            what: "message",
+            state: "of an unknown queue",
+            allowed: "from the events or the webhook queue",
+            action: "replayed; discard it",
+        }),
+    }
+}
+
+#[utoipa::path(
+    delete,
+    path = "/v1/networks/{network}/quarantine/{id}",
+    operation_id = "discardQuarantined",
+    tag = "Deliveries",
+    summary = "Give up a quarantined message for good",
+    params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The message's id here")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(dead_code, reason = "carries the OpenAPI description of `discard`")]
+pub(crate) fn discard_doc() {}
+
+pub(crate) async fn discard(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+    call.only_queries(&[])?;
+    let message = find(deps, &call).await?;
+    let network = call.network()?;
+    deps.store
+        .forget_quarantined(&network, &message.id())
+        .await?;
+    Ok(Reply::no_content())
 }

@@ -41,11 +41,13 @@ pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     }
     let endpoint = receiver(deps, &delivery).await?;
     let (network, event) = (&delivery.network, &delivery.event);
-    if deps.store.event(network, event).await?.is_none() {
-        return Err(Problem::NotFound {
-            what: "event any more",
+    match deps.store.event(network, event).await? {
+        None => {
+            let what = "event any more";
+            return Err(Problem::NotFound { what }.into());
         }
-        .into());
+        Some(stored) if stored.expunged.is_some() => return Err(Problem::PayloadExpunged.into()),
+        Some(_) => {}
     }
     let now = deps.platform.clock.now();
     let round = Round {

@@ -33,6 +33,10 @@ pub(crate) struct DeliveryBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) discarded_at: Option<String>,
+    /// When its event's payload was expunged, and with it what receivers answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) expunged_at: Option<String>,
     /// How many attempts were made, replays included.
     pub(crate) attempt_count: u32,
     /// Oldest first. Of a delivery replayed many times, the latest.
@@ -96,6 +100,7 @@ impl DeliveryBody {
             next_attempt_at: next.map(|at| at.to_string()),
             parked: cause(State::Parked).map(ParkedBody::of),
             discarded_at: cause(State::Discarded).map(|cause| cause.at.to_string()),
+            expunged_at: delivery.expunged.map(|at| at.to_string()),
             attempt_count: delivery.made,
             attempts: delivery.attempts.iter().map(AttemptBody::of).collect(),
         }

@@ -41,6 +41,8 @@ async fn events_pass_through_all_functions_within_their_permissions() {
 
     quarantine_an_event(&world, &caller).await;
     replay_the_first(&world, &caller).await;
+    count_what_was_accepted(&world).await;
+    expunge(&world, &caller, &event).await;
     register_a_device(&world, &caller).await;
     change_push_settings(&world, &caller).await;
     define_an_event_type(&world, &caller).await;
@@ -253,6 +255,28 @@ async fn replay_the_first(world: &World, caller: &Value) {
         "{}",
         quarantine.log()
     );
+}
+
+/// The first event's payload is forgotten, its record is not.
+async fn expunge(world: &World, caller: &Value, event: &Value) {
+    let api = world.start("EventsApi").await;
+    let path = format!("events/{}", event.as_str().unwrap());
+    let payload = format!("{path}/payload");
+    let gone = call(world, &api, caller, "DELETE", &payload, &Value::Null).await;
+    assert_eq!(gone["statusCode"], 204, "{gone}\n{}", api.log());
+    let read = call(world, &api, caller, "GET", &path, &Value::Null).await;
+    assert_eq!(body(&read)["data"], json!({}), "{read}");
+}
+
+/// Everything fanned out so far is on record.
+async fn count_what_was_accepted(world: &World) {
+    let conservation = world.start("Conservation").await;
+    let hour = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
+    world
+        .within_permissions("Conservation", conservation.call(&hour))
+        .await;
+    conservation.says(r#""conservation_mismatches":0"#).await;
+    conservation.says(r#""networks":1"#).await;
 }
 
 /// Two dead letters of the events queue: a good event, which goes back, and one that cannot.

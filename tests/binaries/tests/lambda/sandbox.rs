@@ -164,6 +164,7 @@ fn binary(function: &str) -> PathBuf {
         "PushDispatch" => env!("CARGO_BIN_EXE_lambda-push-dispatch"),
         "RetrySweep" => env!("CARGO_BIN_EXE_lambda-retry-sweep"),
         "Quarantine" => env!("CARGO_BIN_EXE_lambda-quarantine"),
+        "Conservation" => env!("CARGO_BIN_EXE_lambda-conservation"),
         "ReplayJobs" => env!("CARGO_BIN_EXE_lambda-replay-jobs"),
         "Panicking" => env!("CARGO_BIN_EXE_lambda-panicking"),
         _ => panic!("template.yaml has the function {function}, tests/binaries has not"),

@@ -74,9 +74,10 @@ pub(crate) async fn judge(world: &World) -> Account {
         .count();
     let kept = world
         .store
-        .list_quarantined(Some(&world.network), 100)
+        .list_quarantined(Some(&world.network), None, 100)
         .await
-        .unwrap();
+        .unwrap()
+        .messages;
     account.quarantined = kept.len();
     if kept.len() != garbage {
         account.broken.push(format!(

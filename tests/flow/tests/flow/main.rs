@@ -10,13 +10,16 @@ mod harness;
 
 mod certificates;
 mod choosing;
+mod conservation;
 mod deliver;
 mod devices;
 mod endpoints;
 mod expiry;
+mod expunge;
 mod parked;
 mod push;
 mod push_settings;
+mod quarantine;
 mod refuse;
 mod replays;
 mod retry;

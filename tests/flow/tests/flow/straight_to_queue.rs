@@ -58,7 +58,11 @@ async fn garbage_is_quarantined_whole_and_its_neighbours_are_delivered() {
     let mut nobodys = Vec::new();
     while nobodys.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        nobodys = store.list_quarantined(None, 10).await.unwrap();
+        nobodys = store
+            .list_quarantined(None, None, 10)
+            .await
+            .unwrap()
+            .messages;
     }
     assert_eq!(nobodys[0].body, bodies[1]);
     fanfare.system.stop().await;

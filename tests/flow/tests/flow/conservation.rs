@@ -1,0 +1,130 @@
+//! Whether everything accepted is still there, and what is said when it is not.
+
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::id::DeliveryId;
+use local::{Options, Schedules};
+use serde_json::{Value, json};
+use telemetry::Telemetry;
+use testkit::Receiver;
+
+use crate::harness::{Answer, Fanfare};
+use crate::parked::operate;
+
+type Lines = Arc<Mutex<Vec<Value>>>;
+
+async fn fanfare_told(lines: &Lines) -> Fanfare {
+    let lines = Arc::clone(lines);
+    Fanfare::with(Options {
+        schedules: Schedules::OnDemand,
+        telemetry: Telemetry::to(move |_, line| {
+            let line = serde_json::from_str(line).unwrap();
+            lines.lock().unwrap().push(line);
+        }),
+        ..Options::ephemeral()
+    })
+    .await
+}
+
+/// The last line of an event.
+fn said(lines: &Lines, event: &str) -> Value {
+    let lines = lines.lock().unwrap();
+    let mut newest = lines.iter().rev();
+    newest.find(|line| line["event"] == event).unwrap().clone()
+}
+
+/// Waits until an endpoint has this many deliveries in a status.
+async fn settled(fanfare: &Fanfare, endpoint: &str, status: &str, count: usize) -> Answer {
+    let list = format!("/webhooks/{endpoint}/deliveries?status={status}");
+    let all = |a: &Answer| {
+        let items = a.body["items"].as_array();
+        items.is_some_and(|items| items.len() == count)
+    };
+    fanfare.until(&list, all).await
+}
+
+const COUNTS: [&str; 7] = [
+    "accepted",
+    "delivered",
+    "dead",
+    "pending",
+    "parked",
+    "discarded",
+    "mismatches",
+];
+
+fn tally(body: &Value, endpoint: &str) -> [u64; 7] {
+    let mut endpoints = body["endpoints"].as_array().unwrap().iter();
+    let found = endpoints.find(|tally| tally["endpointId"] == endpoint);
+    COUNTS.map(|name| found.unwrap()[name].as_u64().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_delivery_stands_in_one_state_and_one_that_vanished_is_named() {
+    let lines = Lines::default();
+    let fanfare = fanfare_told(&lines).await;
+    let (good, bad) = (
+        Receiver::accepting().await,
+        Receiver::start(|_, _| 500_u16).await,
+    );
+    let (delivered, _) = fanfare.endpoint(&good.url(), &["*"]).await;
+    let dead = json!({ "url": bad.url(), "retrySchedule": [], "eventTypes": ["a.b"] });
+    let dead = fanfare.post(&fanfare.admin(), "/webhooks", &dead).await;
+    let dead = dead.text("/id");
+    let (parked, _) = fanfare.endpoint(&good.url(), &["a.*"]).await;
+    operate(&fanfare, &format!("/webhooks/{parked}/disable")).await;
+    for (id, event) in [("one", "a.b"), ("two", "a.c"), ("three", "x.y")] {
+        fanfare
+            .report(&json!({ "id": id, "event": event, "data": {} }))
+            .await;
+    }
+    let done = settled(&fanfare, &delivered, "delivered", 3).await;
+    settled(&fanfare, &dead, "dead", 1).await;
+    let kept = settled(&fanfare, &parked, "parked", 2).await;
+    let discard = format!("/deliveries/{}/discard", kept.text("/items/0/id"));
+    operate(&fanfare, &discard).await;
+
+    let count = fanfare
+        .until("/conservation", |a| {
+            let endpoints = a.body["endpoints"].as_array();
+            endpoints.is_some_and(|endpoints| endpoints.len() == 3)
+        })
+        .await;
+    assert_eq!(count.body["holds"], true, "{}", count.body);
+    assert_eq!(tally(&count.body, &delivered), [3, 3, 0, 0, 0, 0, 0]);
+    assert_eq!(tally(&count.body, &dead), [1, 0, 1, 0, 0, 0, 0]);
+    assert_eq!(tally(&count.body, &parked), [2, 0, 0, 0, 1, 1, 0]);
+    fanfare.system.run_schedule("Conservation").await.unwrap();
+    let told = said(&lines, "ConservationChecked");
+    let counts = (&told["accepted"], &told["conservation_mismatches"]);
+    assert_eq!(counts, (&json!(6), &json!(0)));
+
+    // One record vanishes from the table.
+    let victim = done.text("/items/1/id");
+    let id = DeliveryId::parse(&victim).unwrap();
+    let pk = format!("D#demo#{}#{}", id.endpoint(), id.shard(4));
+    let table = &fanfare.system.template().tables[0].name;
+    let dynamodb = fanfare.system.aws().dynamodb();
+    let delete = dynamodb.delete_item().table_name(table);
+    let delete = delete.key("pk", AttributeValue::S(pk));
+    let delete = delete.key("sk", AttributeValue::S(id.order()));
+    delete.send().await.unwrap();
+    let gone = fanfare.get(&format!("/deliveries/{victim}")).await;
+    assert_eq!(gone.status, 404);
+
+    let count = fanfare.get("/conservation").await;
+    assert_eq!(count.body["holds"], false, "{}", count.body);
+    assert_eq!(tally(&count.body, &delivered), [3, 2, 0, 0, 0, 0, 1]);
+    assert!(count.body.to_string().contains(&victim), "{}", count.body);
+    fanfare.system.run_schedule("Conservation").await.unwrap();
+    let told = said(&lines, "ConservationChecked");
+    assert_eq!(told["conservation_mismatches"], 1);
+    assert_eq!(said(&lines, "DeliveryLost")["delivery_id"], victim.as_str());
+
+    let late = fanfare
+        .get("/conservation?since=2999-01-01T00:00:00Z")
+        .await;
+    assert_eq!((late.status, late.problem()), (422, "invalid-fields"));
+    fanfare.system.stop().await;
+}
