@@ -142,10 +142,10 @@ fn judge_delivery(
             if successes > 0 {
                 broken("it waits although an attempt succeeded");
             }
-            // Whoever switches an endpoint on has the API resume what is parked, which is not here.
             let parked = delivery.state == State::Parked;
-            let enabled = now.is_none_or(Endpoint::is_enabled);
-            if !parked || (enabled && !switched_on) {
+            // Those of an endpoint deleted while they were parked stay so until their retention ends.
+            let enabled = now.is_some_and(Endpoint::is_enabled);
+            if !parked || enabled {
                 broken("it waits for nothing: its endpoint is not switched off");
             }
         }

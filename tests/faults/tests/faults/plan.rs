@@ -124,6 +124,7 @@ pub(crate) enum Queue {
     Events,
     Webhooks,
     Retries,
+    Replays,
 }
 
 /// Probabilities of what goes wrong while the storm lasts.
@@ -275,7 +276,12 @@ fn endpoint(chance: &Chance) -> EndpointPlan {
 fn meddling(chance: &Chance, endpoints: usize, calm: u64) -> Vec<(u64, Action)> {
     let mut actions = Vec::new();
     if chance.happens(0.15) {
-        let queue = *chance.pick(&[Queue::Events, Queue::Webhooks, Queue::Retries]);
+        let queue = *chance.pick(&[
+            Queue::Events,
+            Queue::Webhooks,
+            Queue::Retries,
+            Queue::Replays,
+        ]);
         actions.push((chance.number(0..calm), Action::Garbage(queue)));
     }
     if chance.happens(0.15) {

@@ -28,10 +28,17 @@ pub(crate) enum Kind {
     Dispatch,
     Sweep,
     Quarantine,
+    Replay,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Fanout, Self::Dispatch, Self::Sweep, Self::Quarantine];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Fanout,
+        Self::Dispatch,
+        Self::Sweep,
+        Self::Quarantine,
+        Self::Replay,
+    ];
 
     pub(crate) fn package(self) -> &'static str {
         match self {
@@ -39,6 +46,7 @@ impl Kind {
             Self::Dispatch => "webhook-dispatch",
             Self::Sweep => "retry-sweep",
             Self::Quarantine => "quarantine",
+            Self::Replay => "replay-jobs",
         }
     }
 
@@ -116,6 +124,7 @@ impl Sandbox {
         let call: Call = match kind {
             Kind::Fanout => batches!(event_fanout, event_fanout::Deps::new(&platform).unwrap()),
             Kind::Quarantine => batches!(quarantine, quarantine::Deps::new(&platform).unwrap()),
+            Kind::Replay => batches!(replay_jobs, replay_jobs::Deps::new(&platform).unwrap()),
             Kind::Dispatch => {
                 let client = Client::builder(AddressPolicy::LoopbackAllowed)
                     .resolver(resolver(stage))

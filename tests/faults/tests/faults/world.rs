@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::SqsBatchResponse;
 use aws_local::{Embedded, Location, Received};
+use domain::delivery::State;
 use domain::endpoint::{Disabled, Endpoint, Format, Limits, SecretRef, Timeout, disabled};
 use domain::event::{Draft, Origin};
 use domain::event_type::Pattern;
-use domain::id::{EndpointId, EventId, NetworkId};
+use domain::id::{EndpointId, EventId, NetworkId, ReplayId};
+use domain::replay::{Job, Wanted};
 use domain::retry::Schedule;
 use domain::signing::{Key, Scheme};
 use domain::time::Timestamp;
 use local::template::{QueueSource, Template};
 use queue::message::write_event;
+use queue::replay::ReplayMessage;
 use queue::{Outgoing, Queue};
 use runtime::{Aws, Random};
 use serde_json::value::RawValue;
@@ -196,14 +199,9 @@ impl World {
                         .unwrap();
                 }
                 Action::SwitchOn(number) => {
-                    if let Some(endpoint) = self.endpoint(number).await {
-                        let version = endpoint.version + 1;
-                        let on = Endpoint {
-                            disabled: None,
-                            version,
-                            ..endpoint
-                        };
-                        assert!(self.store.update_endpoint(&on).await.unwrap());
+                    let endpoint = self.endpoint(number).await;
+                    if let Some(endpoint) = endpoint.filter(|found| !found.is_enabled()) {
+                        self.switch_on(endpoint).await;
                     }
                 }
                 Action::Delete(number) => {
@@ -213,6 +211,35 @@ impl World {
                 }
             }
         }
+    }
+
+    /// As the API does it: enabled first, then a job for what is parked.
+    async fn switch_on(&self, endpoint: Endpoint) {
+        let on = Endpoint {
+            disabled: None,
+            version: endpoint.version + 1,
+            ..endpoint
+        };
+        assert!(self.store.update_endpoint(&on).await.unwrap());
+        let now = Timestamp::from_millis(self.stage.time.now());
+        let mut random = [0; 10];
+        self.stage.chance.fill(&mut random);
+        let wanted = Wanted {
+            since: Timestamp::EPOCH,
+            until: now.after(Duration::from_secs(60)),
+            states: vec![State::Parked],
+            event_types: Vec::new(),
+            rate: 10,
+        };
+        let id = ReplayId::generate(now, random);
+        let job = Job::new(id, self.network.clone(), on.id, wanted, now);
+        self.store.create_replay(&job).await.unwrap();
+        let message = ReplayMessage {
+            network: self.network.clone(),
+            endpoint: on.id,
+            replay: id,
+        };
+        self.send(plan::Queue::Replays, message.write()).await;
     }
 
     /// As it is now; `None` when it was deleted.
@@ -242,6 +269,7 @@ impl World {
             plan::Queue::Events => (Kind::Dispatch, "EVENTS_QUEUE_URL"),
             plan::Queue::Webhooks => (Kind::Fanout, "WEBHOOK_QUEUE_URL"),
             plan::Queue::Retries => (Kind::Dispatch, "RETRY_QUEUE_URL"),
+            plan::Queue::Replays => (Kind::Replay, "REPLAY_QUEUE_URL"),
         };
         let url = kind.function(&self.template).environment[variable].clone();
         let outgoing = Outgoing {
