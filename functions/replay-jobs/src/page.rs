@@ -114,8 +114,17 @@ async fn look(
         now,
         job: Some(job.id),
     };
-    let begun = deps.store.begin_round(delivery, round).await?;
-    Ok(if begun { owed() } else { Looked::Skipped })
+    if deps.store.begin_round(delivery, round).await? {
+        return Ok(owed());
+    }
+    // It changed meanwhile; perhaps a copy of this job's message was first, which then sends it.
+    let changed = deps.store.delivery(&job.network, delivery.id).await?;
+    let ours = changed.is_some_and(|changed| changed.replayed_by == Some(job.id));
+    Ok(if ours {
+        Looked::Before
+    } else {
+        Looked::Skipped
+    })
 }
 
 fn message(endpoint: &Endpoint, delivery: &Delivery, delay: Duration) -> Outgoing {

@@ -333,6 +333,13 @@ async fn define_an_event_type(world: &World, caller: &Value) {
             api.log()
         );
     }
+    // A hundred versions are kept; the one before them goes.
+    for number in 0..=100 {
+        let wanted = json!({ "schema": { "required": ["id"] }, "example": { "id": number } });
+        let answer = call(world, &api, caller, "PUT", one, &wanted).await;
+        let status = answer["statusCode"].as_u64().unwrap();
+        assert!([200, 201].contains(&status), "{answer}\n{}", api.log());
+    }
 }
 
 /// The second endpoint's secret joins the first one's in the ring; both endpoints go.

@@ -6,6 +6,7 @@ use domain::attempt::{Attempt, Outcome};
 use domain::delivery::State;
 use domain::endpoint::Endpoint;
 use domain::id::EventId;
+use domain::replay::State as JobState;
 use store::{Delivery, DeliveryFilter, Order};
 
 use crate::plan::Action;
@@ -40,6 +41,16 @@ pub(crate) async fn judge(world: &World) -> Account {
     let mut deliveries = BTreeMap::new();
     for (number, created) in world.endpoints.iter().enumerate() {
         let now = world.endpoint(number).await;
+        let jobs = world
+            .store
+            .list_replays(&world.network, created.id, None, 1000)
+            .await
+            .unwrap()
+            .jobs;
+        // A resume that Fanfare had to give up says so, and leaves the deliveries for another.
+        let given_up = jobs.iter().any(|job| job.state == JobState::Failed);
+        let enabled = now.as_ref().is_some_and(Endpoint::is_enabled);
+        let may_stay_parked = given_up || !enabled;
         let listed = world
             .store
             .list_deliveries(
@@ -55,7 +66,13 @@ pub(crate) async fn judge(world: &World) -> Account {
         let switched_on = actions.any(|(_, action)| *action == Action::SwitchOn(number));
         for delivery in listed.deliveries {
             let key = (delivery.event.to_string(), number);
-            judge_delivery(&mut account, &delivery, created, now.as_ref(), switched_on);
+            judge_delivery(
+                &mut account,
+                &delivery,
+                created,
+                may_stay_parked,
+                switched_on,
+            );
             if deliveries.insert(key, delivery).is_some() {
                 account
                     .broken
@@ -92,7 +109,7 @@ fn judge_delivery(
     account: &mut Account,
     delivery: &Delivery,
     created: &Endpoint,
-    now: Option<&Endpoint>,
+    may_stay_parked: bool,
     switched_on: bool,
 ) {
     let attempts = &delivery.attempts;
@@ -144,8 +161,7 @@ fn judge_delivery(
             }
             let parked = delivery.state == State::Parked;
             // Those of an endpoint deleted while they were parked stay so until their retention ends.
-            let enabled = now.is_some_and(Endpoint::is_enabled);
-            if !parked || enabled {
+            if !parked || !may_stay_parked {
                 broken("it waits for nothing: its endpoint is not switched off");
             }
         }
