@@ -50,6 +50,8 @@ pub(crate) enum Why {
     Rate,
     /// As many attempts as it takes are under way.
     InFlight,
+    /// Another holder of the same message may be making this attempt, or died making it.
+    Claimed,
 }
 
 impl Why {
@@ -58,6 +60,7 @@ impl Why {
             Self::BreakerOpen => "breaker_open",
             Self::Rate => "rate_per_second",
             Self::InFlight => "max_in_flight",
+            Self::Claimed => "claimed",
         }
     }
 }

@@ -136,13 +136,28 @@ async fn attempt(
         match claim_or_resume(deps, &message).await? {
             Claim::Granted { base: known } => base = known,
             Claim::Settled | Claim::Parked => return Ok(Attempted::Stale),
-            Claim::InProgress => {
-                return Err("another holder of this message is making the attempt".to_owned());
-            }
+            Claim::InProgress { until } => return Ok(await_holder(deps, message, until)),
         }
     }
     let made = make(deps, &message, &known, began).await?;
     record_result(deps, message, base, Some(&known), made).await
+}
+
+/// Comes back when the other holder's claim has lapsed: by then it recorded its attempt, or died.
+/// The queue alone would show the message again only minutes later.
+fn await_holder(deps: &Deps, message: DeliveryMessage, until: Timestamp) -> Attempted {
+    let now = deps.platform.clock.now();
+    let later = Later {
+        // A holder whose clock is wrong is not waited for any longer.
+        at: until.min(now.after(CLAIM)),
+        why: Why::Claimed,
+    };
+    tell::postponed(deps, &message, later, now);
+    let again = DeliveryMessage {
+        repeated: true,
+        ..message
+    };
+    Attempted::Postponed(Box::new(again), later.at)
 }
 
 /// A delivery that was parked while its endpoint was disabled, which it is no more, goes on.

@@ -21,7 +21,10 @@ pub enum Claim {
     /// The delivery waits for its endpoint to be enabled, and this attempt would be its next.
     Parked,
     /// Another holder may be making the attempt right now.
-    InProgress,
+    InProgress {
+        /// When that claim lapses, should the holder have died.
+        until: Timestamp,
+    },
 }
 
 /// Who claims, and for how long.
@@ -97,7 +100,9 @@ impl Store {
             State::Pending { .. } if ours => Claim::Granted {
                 base: item.maybe_small("triedBefore")?.unwrap_or_default(),
             },
-            State::Pending { .. } => Claim::InProgress,
+            State::Pending { .. } => Claim::InProgress {
+                until: item.time("claimedUntil")?,
+            },
             State::Parked => Claim::Parked,
             State::Delivered | State::Dead | State::Discarded => Claim::Settled,
         })
