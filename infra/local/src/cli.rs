@@ -72,9 +72,15 @@ pub(crate) struct DemoArgs {
     /// Push the events to simulated phones, and show what happens when things go wrong.
     #[arg(long, conflicts_with = "endpoints")]
     pub(crate) push: bool,
+    /// Keep what the system stores in this directory, which must be new or empty [default: in memory].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
     /// Print the report as one line of JSON.
     #[arg(long)]
     pub(crate) json: bool,
+    /// Show every call of the API with its answer, and every telemetry line.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
 }
 
 #[derive(Debug, Clone, Args)]
@@ -134,6 +140,7 @@ mod tests {
             ("fanfare serve --no-simulate-providers", true),
             ("fanfare demo --events 10 --endpoints 2 --json", true),
             ("fanfare demo --push --json", true),
+            ("fanfare demo --push --verbose --data x", true),
             ("fanfare demo --events 0", false),
             ("fanfare key --network demo --role admin", true),
             ("fanfare key --network demo", false),

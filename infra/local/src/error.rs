@@ -1,5 +1,6 @@
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::handlers::Failed;
 use crate::keys::KeysError;
@@ -33,6 +34,10 @@ pub enum StartError {
         #[source]
         source: aws_local::SqsError,
     },
+    #[error(
+        "run a demo in {path}: choose a directory that is new or empty, as a demo starts from nothing"
+    )]
+    NotFresh { path: PathBuf },
     #[error(transparent)]
     Table(#[from] TableError),
     #[error(

@@ -9,6 +9,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
+use crate::console::{Verbosity, tell};
+
 /// Why a call did not do what it should.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CallError {
@@ -38,11 +40,13 @@ pub(crate) struct HttpClient {
     client: Client<HttpConnector, Full<Bytes>>,
     base: String,
     authorization: String,
+    shown: Verbosity,
 }
 
 impl HttpClient {
-    /// `base` is put in front of every path.
-    pub(crate) fn new(base: String, key: &str) -> Self {
+    /// `base` is put in front of every path. What is `shown` may be every call and its answer; what
+    /// was sent never is, as it may be secret.
+    pub(crate) fn new(base: String, key: &str, shown: Verbosity) -> Self {
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         let client = Client::builder(TokioExecutor::new()).build(connector);
@@ -50,6 +54,7 @@ impl HttpClient {
             client,
             base,
             authorization: format!("Bearer {key}"),
+            shown,
         }
     }
 
@@ -85,7 +90,7 @@ impl HttpClient {
     ) -> Result<Value, CallError> {
         let url = format!("{}{path}", self.base);
         let request = Request::builder()
-            .method(method)
+            .method(&method)
             .uri(&url)
             .header(AUTHORIZATION, &self.authorization)
             .header(CONTENT_TYPE, "application/json")
@@ -110,6 +115,13 @@ impl HttpClient {
             .await
             .map_err(|error| failed(error.into()))?
             .to_bytes();
+        if self.shown == Verbosity::All {
+            let answer = String::from_utf8_lossy(&body);
+            tell(&format!(
+                "{method} {path} answered {} {answer}",
+                status.as_u16()
+            ));
+        }
         match serde_json::from_slice(&body) {
             Ok(value) if status == wanted => Ok(value),
             _ => Err(CallError::Refused {

@@ -34,5 +34,6 @@ pub use error::StartError;
 pub use keys::Keys;
 pub use options::{AwsListen, Options, Providers, Schedules, TemplateSource};
 pub use pollers::{batch_event, succeeded};
+pub use push_demo::P12_PASSWORD;
 pub use simulator::Simulator;
 pub use system::{RunError, System, furnish};

@@ -2,9 +2,12 @@
 
 mod credential;
 mod report;
+mod stage;
 mod story;
 
 use std::process::ExitCode;
+
+pub use credential::P12_PASSWORD;
 
 use crate::cli::DemoArgs;
 use crate::console::{self, say, tell};

@@ -22,9 +22,9 @@ use domain::push::message::{Localised, Priority, Push, Text};
 use domain::time::Timestamp;
 use providers::{MessageId, Order, fcm};
 use runtime::Clock;
-use serde_json::{Value, json};
+use serde_json::Value;
 use simulator::Simulator;
-use testkit::{TEAM, TOPIC, push_certificate, service_account, signing_key};
+use testkit::{TEAM, TOPIC, push_certificate, signing_key};
 
 const KEY_IDS: [&str; 2] = ["JUDGESKEY1", "JUDGESKEY2"];
 const PROJECT: &str = "fanfare-judged";
@@ -56,17 +56,10 @@ async fn main() {
             write(file, pem("PRIVATE KEY", of.key.pkcs8())).unwrap();
         }
     }
-    let (account, email, public) = service_account(PROJECT);
-    simulator.know_account(&email, &public);
-    if let Credential::Fcm(of) = &account {
-        let token_uri = format!("{}/token", places["oauth"].as_str().unwrap());
-        let file = json!({
-            "type": "service_account", "project_id": PROJECT, "client_email": email,
-            "private_key_id": "1", "client_id": "1", "token_uri": token_uri,
-            "private_key": pem("PRIVATE KEY", of.key.pkcs8()),
-        });
-        write(directory.join("account.json"), file.to_string()).unwrap();
-    }
+    let mut account: Value =
+        serde_json::from_str(&simulator.issue_account(PROJECT).unwrap()).unwrap();
+    account["token_uri"] = format!("{}/token", places["oauth"].as_str().unwrap()).into();
+    write(directory.join("account.json"), account.to_string()).unwrap();
     let bodies: Vec<_> = pushes().iter().flat_map(messages).collect();
     write(
         directory.join("fcm-bodies.json"),

@@ -6,6 +6,7 @@ mod baidu;
 mod der_tree;
 mod fault;
 mod fcm;
+mod issue;
 mod jwt;
 mod oauth;
 mod received;
@@ -16,5 +17,6 @@ mod state;
 mod tls;
 
 pub use fault::{Fault, Target};
+pub use issue::{NotIssued, issue_certificate};
 pub use received::Received;
 pub use simulator::{Simulator, StartError};

@@ -12,7 +12,7 @@ use crate::reply::{Answer, Reply};
 use crate::state::State;
 
 const GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
-const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
+pub(crate) const AUDIENCE: &str = "https://oauth2.googleapis.com/token";
 const SCOPES: [&str; 2] = [
     "https://www.googleapis.com/auth/firebase.messaging",
     "https://www.googleapis.com/auth/cloud-platform",

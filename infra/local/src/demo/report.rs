@@ -227,6 +227,8 @@ mod tests {
             endpoints: 1,
             push: false,
             json: false,
+            data: None,
+            verbose: false,
         };
         let mut calls = CallCounts {
             dynamodb_write_units: 300.0,

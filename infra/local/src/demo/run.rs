@@ -17,11 +17,10 @@ use super::receiver::Receiver;
 use super::report::{Calls, Report};
 use super::tally::{Counts, Tally};
 use crate::cli::DemoArgs;
-use crate::console::{Verbosity, live_log};
 use crate::http_client::{CallError, HttpClient};
 use crate::shutdown::{Trigger, channel};
 use crate::verify::Verifier;
-use crate::{Options, StartError, System, http_server};
+use crate::{StartError, System, http_server};
 
 /// How many messages the last receiver refuses once.
 pub(super) const REFUSALS: usize = 5;
@@ -47,15 +46,11 @@ pub(super) enum DemoError {
 }
 
 pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
-    let system = System::start(Options {
-        telemetry: live_log(Verbosity::Quiet),
-        ..Options::ephemeral()
-    })
-    .await?;
+    let system = System::start(args.options()?).await?;
     let tally = Arc::new(Tally::new());
     let base = format!("{}/v1/networks/{}", system.api(), system.network());
-    let admin = HttpClient::new(base.clone(), system.keys().super_admin());
-    let producer = HttpClient::new(base, system.keys().producer());
+    let admin = HttpClient::new(base.clone(), system.keys().super_admin(), args.shown());
+    let producer = HttpClient::new(base, system.keys().producer(), args.shown());
     let receivers = start_receivers(args, &admin, &tally).await?;
 
     let expected = u64::from(args.events) * u64::from(args.endpoints);

@@ -1,132 +1,138 @@
-//! Credentials as Apple and Google would give them out, for an application that does not exist.
+//! Credentials as an administrator brings them: made, uploaded and activated through the API.
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der};
-use aws_lc_rs::rsa::{KeyPair as RsaKeyPair, KeySize};
-use credential::{ApnsCertificate, Credential, PrivateKey, ServiceAccount};
-use domain::credential::{Environment, Facts, Fingerprint, Platform, Provider, Record, Slot};
-use domain::id::{CredentialId, NetworkId};
-use rcgen::{CertificateParams, CustomExtension, DnType, KeyPair};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use domain::credential::Fingerprint;
+use http::{Method, StatusCode};
 use runtime::{Clock, Random};
-use store::Store;
-use vault::Vault;
-use zeroize::Zeroizing;
+use serde_json::{Value, json};
+use simulator::issue_certificate;
 
-use crate::System;
+use super::stage::{DemoError, Stage};
+
+/// Of the .p12 files made here.
+pub const P12_PASSWORD: &str = "fanfare-demo-p12-password";
 
 /// The application.
 const BUNDLE: &str = "com.example.fanfare-demo";
 const PROJECT: &str = "fanfare-demo";
 
-#[derive(Debug, thiserror::Error)]
-pub(super) enum NoCredential {
-    #[error("make a certificate")]
-    Certificate(#[from] rcgen::Error),
-    #[error("make a key")]
-    Key,
-    #[error("keep a credential's material")]
-    Vault(#[from] vault::Error),
-    #[error("keep a credential")]
-    Store(#[from] store::Error),
-    #[error("find where credentials are kept: the template has no function push-dispatch")]
-    NoPlace,
+/// Apple's push certificates are good for a year and a month.
+const LIFE: Duration = Duration::from_secs(395 * 24 * 3600);
+
+/// A certificate that the API took, and what it said of it.
+pub(super) struct Certificate {
+    pub(super) fingerprint: Fingerprint,
+    pub(super) said: String,
 }
 
-/// Makes a push certificate for both environments and activates it.
-pub(super) async fn apple(system: &System) -> Result<Fingerprint, NoCredential> {
-    let mut params = CertificateParams::new(Vec::new())?;
-    let name = &mut params.distinguished_name;
-    name.push(DnType::CommonName, format!("Apple Push Services: {BUNDLE}"));
-    let uid = DnType::CustomDnType(vec![0, 9, 2342, 19_200_300, 100, 1, 1]);
-    name.push(uid, BUNDLE);
-    for environment in [1, 2] {
-        let oid = [1, 2, 840, 113_635, 100, 6, 3, environment];
-        let extension = CustomExtension::from_oid_content(&oid, vec![5, 0]);
-        params.custom_extensions.push(extension);
+impl Stage<'_> {
+    /// Makes a push certificate, uploads it with its password, and activates it.
+    pub(super) async fn apple(&self) -> Result<Certificate, DemoError> {
+        let taken = self.upload(&p12(P12_PASSWORD)?).await?;
+        let days = taken.get("daysToExpiry").and_then(Value::as_i64);
+        let warning = taken
+            .pointer("/warnings/0/message")
+            .and_then(Value::as_str)
+            .map_or_else(String::new, |warning| format!("; a warning: {warning}"));
+        let said = format!(
+            "for {}, ends in {} days{warning}",
+            text(&taken, "bundleId")?,
+            days.unwrap_or_default()
+        );
+        let fingerprint = Fingerprint::parse(text(&taken, "fingerprint")?);
+        self.activate(&taken).await?;
+        Ok(Certificate {
+            fingerprint: fingerprint.ok_or(UPLOAD_SAYS_NOTHING)?,
+            said,
+        })
     }
-    let key = KeyPair::generate()?;
-    let der = params.self_signed(&key)?.der().to_vec();
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &der);
-    let digest = digest.as_ref().try_into().map_err(|_| NoCredential::Key)?;
-    let fingerprint = Fingerprint::from_bytes(digest);
-    let material = Credential::ApnsCertificate(ApnsCertificate {
-        chain: vec![der],
-        key: PrivateKey::from_pkcs8(Zeroizing::new(key.serialize_der())),
-        topic: BUNDLE.to_owned(),
-    });
-    activate(
-        system,
-        Platform::Ios,
-        Provider::Apns,
-        &material,
-        fingerprint,
-    )
-    .await?;
-    Ok(fingerprint)
+
+    /// A certificate whose password was mistyped, and why it was refused.
+    pub(super) async fn mistyped(&self) -> Result<String, DemoError> {
+        let upload = p12(&format!("{P12_PASSWORD}!"))?;
+        let refused = self
+            .admin
+            .call(
+                Method::POST,
+                "/certificates",
+                Some(&upload),
+                StatusCode::UNPROCESSABLE_ENTITY,
+            )
+            .await?;
+        let why = refused.pointer("/errors/0/message").and_then(Value::as_str);
+        let why = why.ok_or(UPLOAD_SAYS_NOTHING)?;
+        Ok(format!("refused: the password {why}"))
+    }
+
+    /// Makes a service account, uploads it and activates it.
+    pub(super) async fn google(&self) -> Result<(), DemoError> {
+        let file = self.phones.issue_account(PROJECT)?;
+        let upload = upload("android", "fcm", [("serviceAccount", &file)]);
+        let taken = self.upload(&upload).await?;
+        self.activate(&taken).await
+    }
+
+    /// Makes Baidu's pair of keys, uploads it and activates it.
+    pub(super) async fn baidu(&self) -> Result<(), DemoError> {
+        let random = Random::system();
+        let key = || Fingerprint::from_bytes(random.bytes()).to_string();
+        let (api_key, secret_key) = (key(), key());
+        self.phones.know_key_pair(&api_key, &secret_key);
+        let keys = [("apiKey", api_key.as_str()), ("secretKey", &secret_key)];
+        let upload = upload("android", "baidu", keys);
+        let taken = self.upload(&upload).await?;
+        self.activate(&taken).await
+    }
+
+    async fn upload(&self, upload: &Value) -> Result<Value, DemoError> {
+        let path = "/certificates";
+        let taken = self
+            .admin
+            .call(Method::POST, path, Some(upload), StatusCode::CREATED)
+            .await;
+        Ok(taken?)
+    }
+
+    async fn activate(&self, taken: &Value) -> Result<(), DemoError> {
+        let path = format!("/certificates/{}/activate", text(taken, "id")?);
+        let nothing = json!({});
+        self.admin
+            .call(Method::POST, &path, Some(&nothing), StatusCode::OK)
+            .await?;
+        Ok(())
+    }
 }
 
-/// Makes a service account and activates it.
-pub(super) async fn google(system: &System) -> Result<(), NoCredential> {
-    let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|_| NoCredential::Key)?;
-    let pkcs8: Pkcs8V1Der<'_> = key.as_der().map_err(|_| NoCredential::Key)?;
-    let material = Credential::Fcm(ServiceAccount {
-        project_id: PROJECT.to_owned(),
-        client_email: format!("push@{PROJECT}.iam.gserviceaccount.com"),
-        key_id: None,
-        key: PrivateKey::from_pkcs8(Zeroizing::new(pkcs8.as_ref().to_vec())),
-    });
-    let fingerprint = Fingerprint::from_bytes([1; 32]);
-    activate(
-        system,
-        Platform::Android,
-        Provider::Fcm,
-        &material,
-        fingerprint,
-    )
-    .await
+/// A new certificate, uploaded with this password.
+fn p12(password: &str) -> Result<Value, DemoError> {
+    let ends = Clock::system().now().after(LIFE);
+    let file = STANDARD.encode(issue_certificate(BUNDLE, P12_PASSWORD, ends)?);
+    let material = [("p12", file.as_str()), ("password", password)];
+    Ok(upload("ios", "apns", material))
 }
 
-async fn activate(
-    system: &System,
-    platform: Platform,
-    provider: Provider,
-    material: &Credential,
-    fingerprint: Fingerprint,
-) -> Result<(), NoCredential> {
-    let environment = Environment::Production;
-    let slot = Slot::new(platform, provider, environment).ok_or(NoCredential::NoPlace)?;
-    let network = NetworkId::parse(system.network()).ok_or(NoCredential::NoPlace)?;
-    let mut functions = system.template().functions.iter();
-    let dispatch = functions.find(|function| function.package == "push-dispatch");
-    let variable = |name: &str| dispatch?.environment.get(name).cloned();
-    let prefix = variable("SECRET_PREFIX").ok_or(NoCredential::NoPlace)?;
-    let table = variable("TABLE_NAME").ok_or(NoCredential::NoPlace)?;
-    let (now, random) = (Clock::system().now(), Random::system());
-    let id = CredentialId::generate(now, random.bytes());
-    let vault = Vault::new(system.aws().secretsmanager(), prefix, random);
-    let text = material.to_text();
-    vault.keep_credential(&network, id, &text).await?;
-    let record = Record {
-        id,
-        network: network.clone(),
-        name: "demo".to_owned(),
-        slot,
-        facts: Facts {
-            kind: material.kind(),
-            bundle_id: None,
-            team_id: None,
-            key_id: None,
-            project_id: None,
-            topics: Vec::new(),
-            environments: vec![environment],
-            expires: None,
-            fingerprint,
-        },
-        created: now,
-    };
-    let store = Store::new(system.aws().dynamodb(), table);
-    store.put_credential(&record).await?;
-    let known = store.credentials(&network).await?;
-    let before = known.in_slot(slot).map(|(active, _)| active);
-    store.activate_credential(&record, before, now).await?;
-    Ok(())
+fn upload<const N: usize>(platform: &str, provider: &str, material: [(&str, &str); N]) -> Value {
+    let name = format!("Demo, {provider}");
+    let place = [
+        ("name", name.as_str()),
+        ("platform", platform),
+        ("provider", provider),
+        ("environment", "production"),
+    ];
+    let fields = place.into_iter().chain(material);
+    let fields = fields.map(|(name, value)| (name.to_owned(), Value::from(value)));
+    Value::Object(fields.collect())
+}
+
+const UPLOAD_SAYS_NOTHING: DemoError = DemoError::Answer {
+    operation: "uploading a certificate",
+    missing: "id, bundle id, fingerprint or verdict",
+};
+
+fn text<'a>(answer: &'a Value, name: &str) -> Result<&'a str, DemoError> {
+    let text = answer.get(name).and_then(Value::as_str);
+    text.ok_or(UPLOAD_SAYS_NOTHING)
 }

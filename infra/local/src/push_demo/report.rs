@@ -103,7 +103,7 @@ impl Report {
             (
                 "sent",
                 number(self.sent),
-                "pushes that Apple or Google took",
+                "pushes that Apple, Google or Baidu took",
             ),
             ("delivered", number(self.delivered), "shown by phones"),
             ("gated", number(self.gated), "stopped by a setting"),

@@ -3,63 +3,26 @@
 use std::time::Duration;
 
 use domain::credential::Fingerprint;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::{Method, StatusCode};
 use runtime::Clock;
 use serde_json::{Value, json};
-use simulator::{Fault, Received, Simulator, Target};
+use simulator::{Fault, Received, Target};
 use tokio::time::Instant;
 
-use super::credential::{self, NoCredential};
 use super::report::{Chapter, Report};
+use super::stage::{DemoError, Stage, event, phone};
+use crate::System;
 use crate::cli::DemoArgs;
-use crate::console::{Verbosity, live_log};
-use crate::http_client::{CallError, HttpClient};
-use crate::{Options, StartError, System};
+use crate::http_client::HttpClient;
 
 /// Events in one post; the API's own limit.
 const EVENTS_PER_POST: usize = 100;
-/// Registrations and questions under way at the same time.
-const AT_ONCE: usize = 16;
-/// Google asks for ten seconds before a retry, and held pushes are looked at after five.
-const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum DemoError {
-    #[error(transparent)]
-    Start(#[from] StartError),
-    #[error("simulate push providers: they are switched off")]
-    NoPhones,
-    #[error(transparent)]
-    Credential(#[from] NoCredential),
-    #[error(transparent)]
-    Call(#[from] CallError),
-    #[error("understand the answer of {operation}: it holds no {missing}")]
-    Answer {
-        operation: &'static str,
-        missing: &'static str,
-    },
-}
-
-struct Stage<'a> {
-    system: &'a System,
-    phones: &'a Simulator,
-    admin: HttpClient,
-    producer: HttpClient,
-    device: HttpClient,
-}
 
 pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
-    let system = System::start(Options {
-        telemetry: live_log(Verbosity::Quiet),
-        ..Options::ephemeral()
-    })
-    .await?;
+    let system = System::start(args.options()?).await?;
     let base = format!("{}/v1/networks/{}", system.api(), system.network());
-    let client = |key: &str| HttpClient::new(base.clone(), key);
+    let client = |key: &str| HttpClient::new(base.clone(), key, args.shown());
     let stage = Stage {
-        system: &system,
         phones: system.simulator().ok_or(DemoError::NoPhones)?,
         admin: client(system.keys().super_admin()),
         producer: client(system.keys().producer()),
@@ -72,43 +35,30 @@ pub(super) async fn run(args: &DemoArgs) -> Result<Report, DemoError> {
     report
 }
 
-/// Every other phone is an Android.
-fn phone(number: usize) -> Value {
-    let (platform, token) = if number.is_multiple_of(2) {
-        ("ios", format!("{number:064x}"))
-    } else {
-        ("android", format!("phone:{number}"))
-    };
-    let id = format!("phone-{number}");
-    json!({ "deviceId": id, "platform": platform, "token": token, "userId": format!("user-{number}") })
-}
-
-fn event(number: usize) -> Value {
-    json!({
-        "event": "message.created",
-        "data": {},
-        "push": {
-            "targetIds": [format!("user-{number}")],
-            "params": { "sender": "Ann", "channel": "Chess", "message": format!("move {number}") },
-            "data": { "n": number.to_string() },
-        },
-    })
-}
-
 impl Stage<'_> {
     async fn play(&self, count: usize) -> Result<Report, DemoError> {
-        let certificate = credential::apple(self.system).await?;
-        credential::google(self.system).await?;
+        let mistyped = self.mistyped().await?;
+        let certificate = self.apple().await?;
+        self.google().await?;
+        self.baidu().await?;
         // Up to four more for the chapters.
         self.register(count + 4).await?;
         let mut report = Report::default();
         let mut ids = self.measure(count, &mut report).await?;
         let (even, odd) = (count.next_multiple_of(2), count + (count + 1) % 2);
         let chapters = [
+            Chapter::new("a certificate with a mistyped password", true, mistyped),
+            Chapter::new(
+                "a certificate, uploaded and activated",
+                true,
+                certificate.said,
+            ),
+            self.in_china(count + 4, &mut ids).await?,
             self.refusing(even, &mut ids).await?,
             self.uninstalled(even + 2, &mut ids).await?,
             self.overloaded(odd, &mut ids).await?,
-            self.expired(even, certificate, &mut ids).await?,
+            self.expired(even, certificate.fingerprint, &mut ids)
+                .await?,
         ];
         report.chapters = chapters.into();
         report.accepted = ids.len();
@@ -116,18 +66,6 @@ impl Stage<'_> {
         report.delivered = self.phones.delivered();
         report.sample = self.phones.pushes().into_iter().find(|push| push.delivered);
         Ok(report)
-    }
-
-    async fn register(&self, count: usize) -> Result<(), DemoError> {
-        let each = (0..count).map(|number| async move {
-            let body = phone(number).to_string().into_bytes();
-            self.device
-                .post("/devices", body, StatusCode::CREATED)
-                .await
-        });
-        let registered = stream::iter(each).buffer_unordered(AT_ONCE);
-        registered.try_for_each(async |_| Ok(())).await?;
-        Ok(())
     }
 
     /// One push to each phone, timed from the post to the phone.
@@ -158,6 +96,26 @@ impl Stage<'_> {
         latencies.sort_unstable();
         report.measured(count, &latencies, took);
         Ok(ids)
+    }
+
+    /// A phone without Google's services.
+    async fn in_china(&self, number: usize, ids: &mut Vec<String>) -> Result<Chapter, DemoError> {
+        let user = format!("user-{number}");
+        let device = json!({
+            "deviceId": "phone-of-baidu", "platform": "android", "provider": "baidu",
+            "token": "4230000000000000001", "userId": user,
+        });
+        self.device
+            .post(
+                "/devices",
+                device.to_string().into_bytes(),
+                StatusCode::CREATED,
+            )
+            .await?;
+        let id = self.one(number, ids).await?;
+        let sent = self.state(&id, "sent").await?;
+        let why = self.explanation(&id, number).await?;
+        Ok(Chapter::new("a phone that Baidu reaches", sent, why))
     }
 
     /// Somebody wants no pushes.
@@ -239,105 +197,11 @@ impl Stage<'_> {
         let id = self.one(number, ids).await?;
         let held = self.state(&id, "held").await?;
         let why = self.explanation(&id, number).await?;
-        credential::apple(self.system).await?;
+        self.apple().await?;
+        let activated = Instant::now();
         let sent = self.state(&id, "sent").await?;
-        let why = format!("{why}; delivered once another was activated");
+        let took = activated.elapsed().as_secs();
+        let why = format!("{why}; delivered {took} s after another was uploaded and activated");
         Ok(Chapter::new("a certificate that ended", held && sent, why))
-    }
-
-    async fn one(&self, number: usize, ids: &mut Vec<String>) -> Result<String, DemoError> {
-        let posted = self.post(vec![event(number)]).await?;
-        let id = posted.into_iter().next().ok_or(DemoError::Answer {
-            operation: "posting an event",
-            missing: "id",
-        })?;
-        ids.push(id.clone());
-        Ok(id)
-    }
-
-    async fn post(&self, events: Vec<Value>) -> Result<Vec<String>, DemoError> {
-        let body = Value::Array(events).to_string().into_bytes();
-        let answer = self
-            .producer
-            .post("/events", body, StatusCode::ACCEPTED)
-            .await?;
-        let items = answer.get("items").and_then(Value::as_array);
-        let ids = items.into_iter().flatten();
-        let ids = ids.map(|item| item.get("id")?.as_str().map(str::to_owned));
-        ids.collect::<Option<_>>().ok_or(DemoError::Answer {
-            operation: "posting events",
-            missing: "id for each",
-        })
-    }
-
-    /// Whether the event's push comes to this state in time.
-    async fn state(&self, id: &str, state: &str) -> Result<bool, DemoError> {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if self.states(id).await?.iter().any(|known| known == state) {
-                return Ok(true);
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        Ok(false)
-    }
-
-    async fn states(&self, id: &str) -> Result<Vec<String>, DemoError> {
-        let answer = self.pushes(id).await?;
-        let items = answer.get("items").and_then(Value::as_array);
-        let states = items.into_iter().flatten();
-        let states = states.filter_map(|item| item.get("state")?.as_str().map(str::to_owned));
-        Ok(states.collect())
-    }
-
-    async fn pushes(&self, id: &str) -> Result<Value, DemoError> {
-        let path = format!("/events/{id}/pushes");
-        match self
-            .admin
-            .call(Method::GET, &path, None, StatusCode::OK)
-            .await
-        {
-            Ok(answer) => Ok(answer),
-            // Accepted, and not yet fanned out.
-            Err(CallError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => {
-                Ok(Value::Null)
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn explanation(&self, id: &str, number: usize) -> Result<String, DemoError> {
-        let path = format!("/explain?event={id}&user=user-{number}");
-        let answer = self
-            .admin
-            .call(Method::GET, &path, None, StatusCode::OK)
-            .await?;
-        let say = answer.get("explanation").and_then(Value::as_str);
-        Ok(say.unwrap_or_default().to_owned())
-    }
-
-    async fn count_states(&self, ids: &[String], report: &mut Report) -> Result<(), DemoError> {
-        let each = ids.iter().map(|id| self.pushes(id));
-        let mut answers = stream::iter(each.collect::<Vec<_>>()).buffer_unordered(AT_ONCE);
-        while let Some(answer) = answers.next().await {
-            let answer = answer?;
-            let items = answer.get("items").and_then(Value::as_array);
-            for item in items.into_iter().flatten() {
-                report.count(item);
-            }
-        }
-        Ok(())
-    }
-
-    async fn wait(&self, good: impl Fn(&Simulator) -> bool) {
-        let (mut last, mut since) = (0, Instant::now());
-        // Given up when nothing comes any more; the report tells what is missing.
-        while !good(self.phones) && since.elapsed() < PATIENCE {
-            let now = self.phones.delivered();
-            if now != last {
-                (last, since) = (now, Instant::now());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
     }
 }

@@ -4,9 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::credential::Fingerprint;
 use domain::time::Timestamp;
-use p12_keystore::{Certificate, KeyStore, KeyStoreEntry, PrivateKey, PrivateKeyChain};
-use rcgen::{CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, KeyPair};
 use serde_json::{Value, json};
+use simulator::issue_certificate;
 
 use crate::harness::{Answer, Fanfare};
 
@@ -16,36 +15,13 @@ const PHONE: &str = "a1b2";
 
 /// A push certificate of no authority, for both environments, as a .p12 file.
 fn p12() -> Vec<u8> {
-    p12_of(CertificateParams::default())
+    p12_until(Timestamp::parse("2090-01-01T00:00:00Z").unwrap())
 }
 
 /// One that ends at this second.
 pub(crate) fn p12_until(ends: Timestamp) -> Vec<u8> {
-    let mut params = CertificateParams::default();
-    let seconds = i64::try_from(ends.seconds()).unwrap();
-    params.not_after = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-    p12_of(params)
-}
-
-fn p12_of(mut params: CertificateParams) -> Vec<u8> {
-    let uid = DnType::CustomDnType(vec![0, 9, 2342, 19_200_300, 100, 1, 1]);
-    params.distinguished_name.push(uid, BUNDLE);
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-    for last in [1, 2] {
-        let oid = [1, 2, 840, 113_635, 100, 6, 3, last];
-        let extension = CustomExtension::from_oid_content(&oid, vec![5, 0]);
-        params.custom_extensions.push(extension);
-    }
-    let key = KeyPair::generate().unwrap();
-    let certificate = params.self_signed(&key).unwrap();
-    let chain = PrivateKeyChain::new(
-        "leaf",
-        PrivateKey::from_der(&key.serialize_der()).unwrap(),
-        [Certificate::from_der(certificate.der()).unwrap()],
-    );
-    let mut store = KeyStore::new();
-    store.add_entry("leaf", KeyStoreEntry::PrivateKeyChain(chain));
-    store.writer(PASSWORD).write().unwrap()
+    let file = issue_certificate(BUNDLE, PASSWORD, ends).unwrap();
+    file.to_vec()
 }
 
 pub(crate) fn apns(file: &[u8]) -> Value {
