@@ -13,7 +13,8 @@ use serde_json::json;
 use store::{ActiveSlot, Paused, Quarantined};
 use telemetry::chain::chain;
 use telemetry::event::{
-    CredentialPaused, DeviceRemoved, MessageQuarantined, PushDied, PushNewsFailed, TokensGuarded,
+    CredentialPaused, CredentialRecovered, DeviceRemoved, MessageQuarantined, PushDied,
+    PushNewsFailed, TokensGuarded,
 };
 
 use crate::Deps;
@@ -33,6 +34,9 @@ pub(crate) async fn conclude(
     match answer.class {
         Class::Delivered => {
             made.sent(answer).await?;
+            if active.recovering.is_some() {
+                recovered(&made, active, of).await?;
+            }
             Ok(Outcome::Sent(Credit::of(&made.message.network, active)))
         }
         Class::DeadToken { since } => {
@@ -132,6 +136,41 @@ pub(crate) async fn pause(
     }
     let say = format!("{reason}: {meaning}; it waits until a good credential is activated");
     made.hold(active, say).await
+}
+
+/// A push got through where a credential was at fault: told once.
+async fn recovered(
+    made: &Try<'_>,
+    active: &ActiveSlot,
+    of: &Credential,
+) -> Result<(), store::Error> {
+    let network = &made.message.network;
+    let first = made
+        .deps
+        .store
+        .recover_slot(network, active.slot, active.version)
+        .await?;
+    made.deps.networks.forget(network);
+    if first {
+        let event = CredentialRecovered {
+            network: network.to_string(),
+            credential_id: of.id.to_string(),
+            credentials_recovered: 1,
+        };
+        let at = made.now.millis();
+        made.deps.platform.telemetry.emit(&event, at);
+        let fault = active.recovering.as_ref();
+        let data = json!({
+            "credentialId": of.id.to_string(),
+            "name": of.name,
+            "slot": of.slot.to_string(),
+            "failedSince": fault.map(|fault| fault.at.to_string()),
+            "reason": fault.map(|fault| &fault.reason),
+            "explanation": "the provider takes pushes with it; those that waited are sent",
+        });
+        report(made, "credential.recovered", data).await;
+    }
+    Ok(())
 }
 
 async fn remove_device(

@@ -27,6 +27,9 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// How long pushes wait for a better credential.
 const LONGEST_HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
+/// One that has waited for long waits this part of it longer: whoever mends a credential after ten
+/// minutes sees its pushes go within half a minute, and a week's wait costs few looks.
+const LOOK_AFTER: u32 = 20;
 const FIRST_LOOK: Duration = Duration::from_secs(5);
 const LAST_LOOK: Duration = Duration::from_secs(300);
 
@@ -245,7 +248,8 @@ impl Try<'_> {
             self.settle(PushState::Held, trail, self.made(), Some(say))
                 .await?;
         }
-        let wait = FIRST_LOOK.saturating_mul(1 << times.min(6)).min(LAST_LOOK);
+        let waited = self.now.since(self.message.accepted);
+        let wait = (waited / LOOK_AFTER).clamp(FIRST_LOOK, LAST_LOOK);
         Ok(Outcome::Later(Box::new(Later {
             at: self.now.after(wait),
             message: PushMessage {

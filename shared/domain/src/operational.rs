@@ -64,7 +64,7 @@ pub const TYPES: &[(&str, &str)] = &[
     ),
     (
         "credential.recovered",
-        "Held messages of a push credential are sent again.",
+        "A push got through again after a credential had failed; what was held is sent.",
     ),
     (
         "device.guarded",

@@ -146,6 +146,10 @@ events! {
     Error CredentialPaused { network: String, credential_id: String, reason: String, credentials_paused: u32 }
         metrics { credentials_paused: Count };
 
+    /// A push got through where a credential was refused before.
+    Info CredentialRecovered { network: String, credential_id: String, credentials_recovered: u32 }
+        metrics { credentials_recovered: Count };
+
     /// A new credential refuses tokens: it may be the wrong one, so none is deleted.
     Error TokensGuarded { network: String, credential_id: String, tokens_guarded: u64 }
         metrics { tokens_guarded: Count };

@@ -117,6 +117,11 @@ impl Store {
             version: before.map_or(1, |before| before.version.saturating_add(1)),
             since: at,
             paused: None,
+            // The first fault that nothing has mended yet.
+            recovering: before.and_then(|before| {
+                let fault = before.recovering.as_ref().or(before.paused.as_ref());
+                fault.cloned()
+            }),
             delivered: 0,
             suspects: 0,
         };

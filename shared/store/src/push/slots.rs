@@ -25,6 +25,9 @@ pub struct ActiveSlot {
     pub since: Timestamp,
     /// Why it sends nothing, if so.
     pub paused: Option<Paused>,
+    /// What the slot was paused for before this activation, until a push gets through and shows that
+    /// it is over.
+    pub recovering: Option<Paused>,
     /// Phones known to have been reached since it was activated; counted only as far as it matters.
     pub delivered: u64,
     /// Tokens refused in a way that a wrong credential would be refused too.
@@ -75,6 +78,34 @@ impl Store {
         }
     }
 
+    /// A push got through with the credential that was activated as `version`: the slot has recovered.
+    /// `false` when that was known before, or another is active by now.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn recover_slot(
+        &self,
+        network: &NetworkId,
+        slot: Slot,
+        version: u64,
+    ) -> Result<bool, Error> {
+        let sent = self
+            .update(&Key::slot(network, slot))
+            .update_expression("REMOVE recoveringFor, recoveringSay, recoveringAt")
+            // The race: the pushes that waited get through together.
+            .condition_expression("version = :version AND attribute_exists(recoveringAt)")
+            .expression_attribute_values(":version", n(version))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+                _ => Err(Error::call("recording that a credential works")(error)),
+            },
+        }
+    }
+
     /// Counts answers for the credential that was activated as `version`: phones reached, and
     /// tokens under suspicion. The slot as it is then; `None` when another is active by now.
     ///
@@ -119,9 +150,17 @@ impl ActiveSlot {
             ("since", n(self.since.millis())),
         ];
         let previous = self.previous.map(|id| ("previous", s(id.to_string())));
+        let recovering = self.recovering.iter().flat_map(|fault| {
+            [
+                ("recoveringFor", s(&fault.reason)),
+                ("recoveringSay", s(&fault.explanation)),
+                ("recoveringAt", n(fault.at.millis())),
+            ]
+        });
         attributes
             .into_iter()
             .chain(previous)
+            .chain(recovering)
             .chain(Key::slot(network, self.slot).attributes())
             .map(|(name, value)| (name.to_owned(), value))
             .collect()
@@ -130,17 +169,15 @@ impl ActiveSlot {
 
 pub(super) fn read_slot(item: &Item, operation: &'static str) -> Result<ActiveSlot, Error> {
     let reader = Reader::new(item, operation);
-    let paused = reader.maybe_number("pausedAt").map(|at| Paused {
-        reason: reader
-            .maybe_text("pausedFor")
-            .unwrap_or_default()
-            .to_owned(),
-        explanation: reader
-            .maybe_text("pausedSay")
-            .unwrap_or_default()
-            .to_owned(),
-        at: Timestamp::from_millis(at),
-    });
+    let fault = |at: &str, word: &str, say: &str| {
+        let text = |name: &str| reader.maybe_text(name).unwrap_or_default().to_owned();
+        let at = reader.maybe_number(at)?;
+        Some(Paused {
+            reason: text(word),
+            explanation: text(say),
+            at: Timestamp::from_millis(at),
+        })
+    };
     let previous = reader.maybe_text("previous").map(CredentialId::parse);
     Ok(ActiveSlot {
         slot: reader.parsed("sk", |sk| Slot::parse(sk.strip_prefix("SLOT#")?))?,
@@ -152,7 +189,8 @@ pub(super) fn read_slot(item: &Item, operation: &'static str) -> Result<ActiveSl
         },
         version: reader.number("version")?,
         since: reader.time("since")?,
-        paused,
+        paused: fault("pausedAt", "pausedFor", "pausedSay"),
+        recovering: fault("recoveringAt", "recoveringFor", "recoveringSay"),
         delivered: reader.maybe_number("delivered").unwrap_or_default(),
         suspects: reader.maybe_number("suspects").unwrap_or_default(),
     })

@@ -14,7 +14,7 @@ const BUNDLE: &str = "com.example.app";
 const PHONE: &str = "a1b2";
 
 /// A push certificate of no authority, for both environments, as a .p12 file.
-fn p12() -> Vec<u8> {
+pub(crate) fn p12() -> Vec<u8> {
     p12_until(Timestamp::parse("2090-01-01T00:00:00Z").unwrap())
 }
 
