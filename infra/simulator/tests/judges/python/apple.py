@@ -18,7 +18,7 @@ async def main():
             client = APNs(client_cert=f"{work}/apns.pem", topic=places["topic"], ssl_context=trust)
         else:
             client = APNs(
-                key=open(f"{work}/JUDGESKEY1.p8").read(), key_id="JUDGESKEY1", team_id=places["team"],
+                key=open(f"{work}/key.p8").read(), key_id=places["keyId"], team_id=places["team"],
                 topic=places["topic"], ssl_context=trust,
             )
         def request(token, **more):

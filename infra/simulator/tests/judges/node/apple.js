@@ -10,7 +10,7 @@ const common = { address: server.hostname, port: Number(server.port), production
 const pem = fs.readFileSync(`${work}/apns.pem`);
 const ways = {
   certificate: { ...common, cert: pem, key: pem },
-  token: { ...common, token: { key: fs.readFileSync(`${work}/JUDGESKEY2.p8`), keyId: "JUDGESKEY2", teamId: places.team } },
+  token: { ...common, token: { key: fs.readFileSync(`${work}/key.p8`), keyId: places.keyId, teamId: places.team } },
 };
 
 async function judge() {

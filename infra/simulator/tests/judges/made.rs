@@ -1,13 +1,4 @@
-//! The simulated providers for others to judge: `judges/run` starts this, points public client
-//! libraries at it, and compares what they and it say.
-//!
-//! Takes a directory, writes credentials and addresses into it, and lives until its input ends.
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    clippy::indexing_slicing,
-    reason = "a tool of the tests, which should stop where it breaks"
-)]
+//! What the judges get: addresses, credentials, and messages of ours.
 
 use std::fs::write;
 use std::path::Path;
@@ -21,67 +12,51 @@ use domain::push::device::Token;
 use domain::push::message::{Localised, Priority, Push, Text};
 use domain::time::Timestamp;
 use providers::{MessageId, Order, fcm};
-use runtime::Clock;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use simulator::Simulator;
 use testkit::{TEAM, TOPIC, push_certificate, signing_key};
 
-const KEY_IDS: [&str; 2] = ["JUDGESKEY1", "JUDGESKEY2"];
+const KEY_ID: &str = "JUDGESKEY1";
 const PROJECT: &str = "fanfare-judged";
 
-#[tokio::main]
-async fn main() {
-    let directory = std::env::args().nth(1).unwrap();
-    let directory = Path::new(&directory);
-    let simulator = Simulator::start(Clock::system()).await.unwrap();
+/// Writes all of it into a directory, where the scripts expect it.
+pub(crate) fn make(simulator: &Simulator, directory: &Path) {
+    let write = |name: &str, content: &str| write(directory.join(name), content).unwrap();
     let places = simulator.stand_ins().split(' ').map(|pair| {
         let (name, value) = pair.split_once('=').unwrap();
         (name.to_owned(), Value::from(value))
     });
-    let mut places: serde_json::Map<String, Value> = places.collect();
+    let mut places: Map<String, Value> = places.collect();
     let root = STANDARD.decode(places["root"].as_str().unwrap()).unwrap();
-    write(directory.join("root.pem"), pem("CERTIFICATE", &root)).unwrap();
+    write("root.pem", &pem("CERTIFICATE", &root));
 
     let (certificate, _) = push_certificate(&[1, 2], (2020, 2090));
     if let Credential::ApnsCertificate(of) = &certificate {
         let both = pem("CERTIFICATE", &of.chain.concat()) + &pem("PRIVATE KEY", of.key.pkcs8());
-        write(directory.join("apns.pem"), both).unwrap();
+        write("apns.pem", &both);
     }
-    // One each: a second client with a key signs a second token, which comes too soon.
-    for key_id in KEY_IDS {
-        let (key, public) = signing_key(key_id);
-        simulator.know_signing_key(key_id, TEAM, &public, None);
-        if let Credential::ApnsToken(of) = &key {
-            let file = directory.join(format!("{key_id}.p8"));
-            write(file, pem("PRIVATE KEY", of.key.pkcs8())).unwrap();
-        }
+    let (key, public) = signing_key(KEY_ID);
+    simulator.know_signing_key(KEY_ID, TEAM, &public, None);
+    if let Credential::ApnsToken(of) = &key {
+        write("key.p8", &pem("PRIVATE KEY", of.key.pkcs8()));
     }
-    let mut account: Value =
-        serde_json::from_str(&simulator.issue_account(PROJECT).unwrap()).unwrap();
+    let account = simulator.issue_account(PROJECT).unwrap();
+    let mut account: Value = serde_json::from_str(&account).unwrap();
     account["token_uri"] = format!("{}/token", places["oauth"].as_str().unwrap()).into();
-    write(directory.join("account.json"), account.to_string()).unwrap();
-    let bodies: Vec<_> = pushes().iter().flat_map(messages).collect();
-    write(
-        directory.join("fcm-bodies.json"),
-        Value::from(bodies).to_string(),
-    )
-    .unwrap();
+    write("account.json", &account.to_string());
     simulator.uninstall(&"d".repeat(64), Timestamp::from_millis(1_700_000_000_000));
     simulator.uninstall("phone:dead", Timestamp::EPOCH);
-    for (name, value) in [("topic", TOPIC), ("team", TEAM), ("project", PROJECT)] {
+    for (name, value) in [
+        ("topic", TOPIC),
+        ("team", TEAM),
+        ("keyId", KEY_ID),
+        ("project", PROJECT),
+    ] {
         places.insert(name.to_owned(), value.into());
     }
-    write(
-        directory.join("places.json"),
-        Value::from(places).to_string(),
-    )
-    .unwrap();
-    println!("ready");
-    // Until the script that judges is done.
-    let mut nothing = String::new();
-    while std::io::stdin().read_line(&mut nothing).unwrap() > 0 {}
-    let pushes = serde_json::to_string(&simulator.pushes()).unwrap();
-    write(directory.join("received.json"), pushes).unwrap();
+    write("places.json", &Value::from(places).to_string());
+    let bodies: Vec<_> = pushes().iter().flat_map(messages).collect();
+    write("fcm-bodies.json", &Value::from(bodies).to_string());
 }
 
 fn pem(label: &str, der: &[u8]) -> String {
