@@ -29,9 +29,9 @@ pub(crate) const MIN_BUFFER_BYTES: usize = 8 * 1024;
 /// request rarely meets a connection the other side is just closing.
 pub(crate) const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// One function instance works a few dozen deliveries at once; more idle connections to one
-/// receiver than that are leftovers of a burst.
-pub(crate) const POOL_MAX_IDLE_PER_HOST: usize = 32;
+/// More than a process ever works on at once, so that none is closed between two batches and opened
+/// again for the next; what a burst leaves over ends with [`POOL_IDLE_TIMEOUT`].
+pub(crate) const POOL_MAX_IDLE_PER_HOST: usize = 128;
 
 /// A connection in constant use is still replaced after this, so a receiver that moved in DNS is
 /// followed, and its addresses judged again.

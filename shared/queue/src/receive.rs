@@ -4,8 +4,8 @@ use std::panic::AssertUnwindSafe;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::time::Timestamp;
-use futures::FutureExt as _;
-use futures::future::join_all;
+use futures::stream::FuturesOrdered;
+use futures::{FutureExt as _, StreamExt as _};
 
 /// One received message.
 #[derive(Debug, Clone)]
@@ -42,7 +42,8 @@ where
             (id, result)
         }
     });
-    join_all(records).await
+    // Not `join_all`, which looks at every record of a small batch whenever one of them can go on.
+    records.collect::<FuturesOrdered<_>>().collect().await
 }
 
 /// The batch's answer: SQS deletes every record that is not named here. A failure whose record has

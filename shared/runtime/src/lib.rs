@@ -15,7 +15,12 @@ pub use kept::Kept;
 pub use lambda::serve;
 pub use random::Random;
 
+use mimalloc::MiMalloc;
 use telemetry::Telemetry;
+
+/// One call of the AWS SDK allocates hundreds of times; see "Allocator" in ARCHITECTURE.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Everything outside a function. Cheap to clone.
 #[derive(Debug, Clone)]

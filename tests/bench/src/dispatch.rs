@@ -16,7 +16,7 @@ use telemetry::Telemetry;
 use webhook_dispatch::Deps;
 
 use crate::error::Failed;
-use crate::measure::{cpu_seconds, median};
+use crate::measure::{OneThread, cpu_seconds, median};
 use crate::receiver::Receivers;
 use crate::reference::{self, IN_FLIGHT, Pace};
 use crate::table::{Row, Table, column};
@@ -36,6 +36,7 @@ pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
         deps(&world, Aws::over(embedded.http_client()))?,
         deps(&world, Aws::over(instant::over(embedded.http_client())))?,
     );
+    let thread = OneThread::start()?;
     let http = reqwest::Client::builder().no_proxy().build()?;
     let url = receivers.url(0, false);
     let per_round = rounds.events;
@@ -49,10 +50,10 @@ pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
         let body = sent_body(&messages)?;
         let [ours, bare, alone, writes] = &mut paces;
         // The first to use the messages leaves the table as the second needs it: writing nothing.
-        alone.push(dispatch(&instantly, &messages).await?);
-        bare.push(reference::run(&http, &url, &body, messages.len()).await?);
-        writes.push(record(&store, &messages).await?);
-        ours.push(dispatch(&stored, &messages).await?);
+        alone.push(thread.run(dispatch(&instantly, &messages))?);
+        bare.push(thread.run(reference::run(&http, &url, &body, messages.len()))?);
+        writes.push(thread.run(record(&store, &messages))?);
+        ours.push(thread.run(dispatch(&stored, &messages))?);
         receivers.latencies().await?;
     }
     let [ours, bare, alone, writes] = paces.map(|paces| medians(&paces));
@@ -87,7 +88,7 @@ pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
             row("webhook-dispatch, embedded table in the same process", ours),
         ],
         notes: vec![format!(
-            "1 KB bodies, {IN_FLIGHT} in flight, kept connections, one receiver in its own process; medians of {} rounds of {per_round} webhooks.",
+            "1 KB bodies, {IN_FLIGHT} in flight, kept connections, one thread as in a function, one receiver in its own process; medians of {} rounds of {per_round} webhooks.",
             rounds.rounds
         )],
     })

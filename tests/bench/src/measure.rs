@@ -1,7 +1,13 @@
 //! What is measured about a process, and what is made of several measurements.
 
 use std::fs;
+use std::io;
 use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::block_in_place;
+
+use crate::error::Failed;
 
 /// Linux counts CPU time for programs in hundredths of a second, whatever its kernel's own tick.
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -19,6 +25,32 @@ pub(crate) fn cpu_seconds() -> f64 {
         .filter_map(|field| field.parse::<f64>().ok())
         .sum();
     ticks / TICKS_PER_SECOND
+}
+
+/// A runtime of one thread, as each function has. Connections opened in it stay until it is dropped.
+#[derive(Debug)]
+pub(crate) struct OneThread(Option<Runtime>);
+
+impl OneThread {
+    pub(crate) fn start() -> io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Runs `work` to its end, while the caller's own runtime goes on elsewhere.
+    pub(crate) fn run<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+        let runtime = self.0.as_ref();
+        let runtime = runtime.ok_or_else(|| Failed::new("the thread was stopped"))?;
+        block_in_place(|| runtime.block_on(work))
+    }
+}
+
+impl Drop for OneThread {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// The most memory a process has had resident, in MiB; `self` is this one.
