@@ -4,11 +4,30 @@ use serde_json::error::Category;
 
 use crate::Problem;
 
-/// Parses a request body whose type refuses unknown fields.
+/// Parses a request body that is an object, whose type refuses unknown fields.
 ///
 /// # Errors
 /// `malformed-json` with the position, or `invalid-fields` with the field and the rule.
 pub fn parse_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
+    // Serde would take a list for an object, its values in the order of the fields.
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        let message = "must be an object, not a list";
+        return Err(Problem::InvalidFields(vec![FieldError::new(
+            "", "type", message,
+        )]));
+    }
+    parse(body)
+}
+
+/// The same for a body that is a list.
+///
+/// # Errors
+/// As [`parse_json`].
+pub fn parse_json_list<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<Vec<T>, Problem> {
+    parse(body)
+}
+
+fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -56,7 +75,7 @@ fn field_error(path: &str, text: &str) -> FieldError {
             return FieldError::new(field, rule, said(rule, message));
         }
     }
-    FieldError::new(parent, "type", message)
+    FieldError::new(parent, "type", plainly(message))
 }
 
 fn said(rule: &str, message: &str) -> String {
@@ -70,6 +89,38 @@ fn said(rule: &str, message: &str) -> String {
     }
 }
 
+/// A wrong type in words of JSON instead of Rust's, without the value, which may be a secret.
+fn plainly(message: &str) -> String {
+    let sides = message
+        .strip_prefix("invalid type: ")
+        .and_then(|sides| sides.split_once(", expected "));
+    let Some((found, expected)) = sides else {
+        return message.to_owned();
+    };
+    let expected = match expected {
+        "a sequence" => "a list",
+        "a string" | "a borrowed string" => "a text",
+        "a boolean" => "true or false",
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "a map" => "an object",
+        object if object.starts_with("struct ") => "an object",
+        other => other,
+    };
+    let found = match found.split(' ').next().unwrap_or_default() {
+        "map" => "an object",
+        "sequence" => "a list",
+        "string" => "a text",
+        "boolean" => "true or false",
+        "integer" => "a whole number",
+        "floating" => "a number",
+        "null" => "null",
+        _ => found,
+    };
+    format!("must be {expected}, not {found}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,6 +132,30 @@ mod tests {
         url: String,
         #[serde(default)]
         list: Vec<u8>,
+    }
+
+    #[test]
+    fn a_wrong_type_is_said_in_words_of_json() {
+        for (body, said) in [
+            (r#"{"url":1}"#, "must be a text, not a whole number"),
+            (r#"{"url":null}"#, "must be a text, not null"),
+            (r#"{"url":{"a":1}}"#, "must be a text, not an object"),
+            (r#"{"url":"x","list":{}}"#, "must be a list, not an object"),
+            (
+                r#"{"url":"x","list":"secret"}"#,
+                "must be a list, not a text",
+            ),
+            (
+                r#"{"url":"x","list":[true]}"#,
+                "must be a whole number, 0 or more, not true or false",
+            ),
+            (r#"["x"]"#, "must be an object, not a list"),
+        ] {
+            let Err(Problem::InvalidFields(errors)) = parse_json::<Body>(body.as_bytes()) else {
+                panic!("{body} was not refused for its fields");
+            };
+            assert_eq!(errors[0].message, said, "{body}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod reply;
 mod route;
 
 pub use answer::{Failure, answer};
-pub use body::parse_json;
+pub use body::{parse_json, parse_json_list};
 pub use call::{Call, Caller, etag};
 pub use problem::{CATALOGUE, Entry, Problem, ProblemBody, ProblemFieldBody};
 pub use reply::Reply;

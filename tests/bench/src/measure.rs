@@ -38,7 +38,10 @@ impl OneThread {
     }
 
     /// Runs `work` to its end, while the caller's own runtime goes on elsewhere.
-    pub(crate) fn run<T>(&self, work: impl Future<Output = Result<T, Failed>>) -> Result<T, Failed> {
+    pub(crate) fn run<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failed>>,
+    ) -> Result<T, Failed> {
         let runtime = self.0.as_ref();
         let runtime = runtime.ok_or_else(|| Failed::new("the thread was stopped"))?;
         block_in_place(|| runtime.block_on(work))

@@ -4,7 +4,7 @@ use domain::event::{Checked, MAX_BYTES};
 use domain::field::FieldError;
 use domain::id::{EventId, NetworkId};
 use domain::network::Rules;
-use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
+use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json, parse_json_list};
 use queue::message::{MAX_MESSAGE, write_event};
 use queue::{Outgoing, SendError};
 use serde_json::value::RawValue;
@@ -67,7 +67,7 @@ async fn report_one(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Rep
 
 /// Each item stands for itself: one that breaks a rule does not keep its neighbours out.
 async fn report_many(deps: &Deps, network: &NetworkId, body: &[u8]) -> Result<Reply, Failure> {
-    let items: Vec<&RawValue> = parse_json(body)?;
+    let items: Vec<&RawValue> = parse_json_list(body)?;
     if !(1..=MAX_EVENTS).contains(&items.len()) {
         let error = FieldError::new(
             "",
