@@ -2,8 +2,8 @@ use domain::credential::days_left;
 use queue::Queue;
 use runtime::{Platform, SettingsError};
 use serde_json::Value;
-use store::Store;
-use telemetry::event::{ExpiryCheckFailed, ExpiryChecked};
+use store::{Dated, Store};
+use telemetry::event::{CredentialChecked, ExpiryCheckFailed, ExpiryChecked};
 
 use crate::Settings;
 use crate::warn::{Failed, warn};
@@ -42,6 +42,16 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
     })?;
     let ahead = watches.iter().filter(|watch| watch.ends > now);
     let soonest = ahead.map(|watch| days_left(watch.ends, now)).min();
+    for watch in &watches {
+        if let Dated::Credential(id) = watch.subject {
+            let event = CredentialChecked {
+                network: watch.network.to_string(),
+                credential_id: id.to_string(),
+                credential_days_to_expiry: days_left(watch.ends, now),
+            };
+            deps.platform.telemetry.emit(&event, now.millis());
+        }
+    }
     let mut warned = 0;
     let mut result = Ok(());
     for watch in watches.iter().filter(|watch| watch.due <= now) {

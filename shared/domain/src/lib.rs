@@ -18,6 +18,7 @@ pub mod filter;
 pub mod header;
 pub mod health;
 pub mod id;
+pub mod idempotency;
 pub mod matching;
 pub mod network;
 pub mod operational;

@@ -4,9 +4,12 @@ use base64::engine::general_purpose::STANDARD;
 use domain::api_key::{Access, Permission};
 use domain::field::FieldError;
 use domain::id::NetworkId;
+use domain::idempotency::{self, Idempotency};
+use domain::time::Timestamp;
 use serde_json::Value;
 
 use crate::Problem;
+use crate::page::invalid;
 
 /// Who calls, as the authorizer found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,6 +127,24 @@ impl Call {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.headers.get(name)?.to_str().ok()
+    }
+
+    /// What the caller's `Idempotency-Key` is to remember of a request that is told from others by
+    /// these bytes; `None` without the header.
+    ///
+    /// # Errors
+    /// When the key breaks its rule.
+    pub fn idempotency(
+        &self,
+        request: &[u8],
+        now: Timestamp,
+    ) -> Result<Option<Idempotency>, Problem> {
+        let Some(key) = self.header("idempotency-key") else {
+            return Ok(None);
+        };
+        let memory = Idempotency::of(key, request, now);
+        let broken = || invalid("Idempotency-Key", idempotency::RULE);
+        memory.ok_or_else(broken).map(Some)
     }
 
     /// The body, at most `limit` bytes.

@@ -3,10 +3,12 @@ use aws_sdk_dynamodb::types::builders::UpdateBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Update};
 use domain::endpoint::{Disabled, Endpoint};
 use domain::id::{EndpointId, NetworkId};
+use domain::idempotency::Idempotency;
 use domain::time::Timestamp;
 
 use crate::endpoint_item::{read, write};
 use crate::expiry::Dated;
+use crate::idempotency::Before;
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
 use crate::transaction::Committed;
@@ -15,19 +17,6 @@ use crate::{Error, Store};
 /// Most endpoints of one network: an event's plan of this many fits its item, with room for the body.
 pub const MAX_ENDPOINTS: u32 = 10_000;
 
-/// Remembers which create request made which endpoint.
-#[derive(Debug, Clone)]
-pub struct Idempotency {
-    /// Hash of the caller's `Idempotency-Key`.
-    pub key_hash: String,
-    /// Hash of the request, to tell a retry from a different request under the same key.
-    pub request_hash: String,
-    /// A memory that ends at this moment or before it counts as gone.
-    pub now: Timestamp,
-    /// When this memory ends.
-    pub until: Timestamp,
-}
-
 /// Whether a create request made its endpoint, or one before it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -35,13 +24,8 @@ pub enum Created {
     Now,
     /// Not made: the network has [`MAX_ENDPOINTS`].
     Full,
-    /// The same `Idempotency-Key` made this endpoint before, for a request with this hash.
-    Before {
-        /// The one made then.
-        endpoint: EndpointId,
-        /// Hash of the request that made it; another than the caller's means another request.
-        request_hash: String,
-    },
+    /// The same `Idempotency-Key` made something before.
+    Before(Before),
 }
 
 impl Store {
@@ -60,45 +44,17 @@ impl Store {
             self.count_endpoint(&endpoint.network)?,
         ];
         if let Some(memory) = idempotency {
-            // Its condition decides the race between two requests with the same key.
-            items.push(self.remember(memory, endpoint, OPERATION)?);
+            let made = endpoint.id.to_string();
+            items.push(self.remember(&endpoint.network, memory, made, OPERATION)?);
         }
         let network = &endpoint.network;
         let before = match (self.transact(OPERATION, items).await?, idempotency) {
             (Committed::Yes, _) => return Ok(Created::Now),
-            (Committed::Refused, Some(memory)) => self.created_before(network, memory).await?,
+            (Committed::Refused, Some(memory)) => self.made_before(network, memory).await?,
             (Committed::Refused, None) => None,
         };
         // The endpoint's own id is random, so what else can have refused it is the limit.
-        Ok(before.unwrap_or(Created::Full))
-    }
-
-    /// What an `Idempotency-Key` made before.
-    ///
-    /// # Errors
-    /// When the table does not answer or the record is unreadable.
-    pub async fn created_before(
-        &self,
-        network: &NetworkId,
-        memory: &Idempotency,
-    ) -> Result<Option<Created>, Error> {
-        const OPERATION: &str = "looking up an idempotency key";
-        let Some(item) = self
-            .get(&Key::idempotency(network, &memory.key_hash), OPERATION)
-            .await?
-        else {
-            return Ok(None);
-        };
-        let item = Reader::new(&item, OPERATION);
-        // DynamoDB's TTL deletes up to days late.
-        if item.number("expires")? <= memory.now.seconds() {
-            return Ok(None);
-        }
-        let endpoint = item.parsed("endpoint", EndpointId::parse)?;
-        Ok(Some(Created::Before {
-            endpoint,
-            request_hash: item.text("request")?.to_owned(),
-        }))
+        Ok(before.map_or(Created::Full, Created::Before))
     }
 
     /// # Errors
@@ -264,39 +220,15 @@ impl Store {
         Ok(self.transact(operation, items).await? == Committed::Yes)
     }
 
-    fn put_new(&self, item: Item, operation: &'static str) -> Result<TransactWriteItem, Error> {
+    pub(crate) fn put_new(
+        &self,
+        item: Item,
+        operation: &'static str,
+    ) -> Result<TransactWriteItem, Error> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)")
-            .build();
-        let put = put.map_err(|_| Error::Item {
-            operation,
-            what: "item",
-        })?;
-        Ok(TransactWriteItem::builder().put(put).build())
-    }
-
-    fn remember(
-        &self,
-        memory: &Idempotency,
-        endpoint: &Endpoint,
-        operation: &'static str,
-    ) -> Result<TransactWriteItem, Error> {
-        let key = Key::idempotency(&endpoint.network, &memory.key_hash).attributes();
-        let attributes = [
-            ("endpoint", s(endpoint.id.to_string())),
-            ("request", s(&memory.request_hash)),
-            ("expires", n(memory.until.seconds())),
-        ];
-        let item = attributes.into_iter().chain(key);
-        let put = Put::builder()
-            .table_name(&self.table)
-            .set_item(Some(
-                item.map(|(name, value)| (name.to_owned(), value)).collect(),
-            ))
-            .condition_expression("attribute_not_exists(pk) OR expires <= :now")
-            .expression_attribute_values(":now", n(memory.now.seconds()))
             .build();
         let put = put.map_err(|_| Error::Item {
             operation,

@@ -54,6 +54,10 @@ events! {
     Info ExpiryChecked { watched: u32, warned: u32, days_to_expiry: u64 }
         metrics { days_to_expiry: Count };
 
+    /// How long a push credential is good; negative once it is over. A network has at most a hundred.
+    Info CredentialChecked { network: String, credential_id: String, credential_days_to_expiry: i64 }
+        metrics { credential_days_to_expiry: Count } by { network, credential_id };
+
     /// Something that ends could not be looked at.
     Error ExpiryCheckFailed { error: String };
 

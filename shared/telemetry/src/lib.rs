@@ -22,7 +22,7 @@ pub trait Event: Serialize {
     const LEVEL: Level;
     /// Fields (by their serialised names) that are metrics, with unit.
     const METRICS: &'static [(&'static str, Unit)] = &[];
-    /// Fields that are metric dimensions; values must come from small closed sets.
+    /// Fields that are metric dimensions; values must come from small sets.
     const DIMENSIONS: &'static [&'static str] = &[];
 }
 

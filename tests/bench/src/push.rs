@@ -213,7 +213,7 @@ async fn activate(world: &World, credential: &Credential) -> Result<(), Failed> 
         created: now,
     };
     let store = store(world)?;
-    store.put_credential(&record).await?;
+    store.put_credential(&record, None).await?;
     store.activate_credential(&record, None, now).await?;
     Ok(())
 }

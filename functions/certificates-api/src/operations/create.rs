@@ -1,6 +1,9 @@
+use credential::Verdict;
 use domain::credential::Record;
 use domain::field::FieldError;
-use domain::id::CredentialId;
+use domain::id::{CredentialId, NetworkId};
+use domain::idempotency::Idempotency;
+use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use store::{Credentials, Dated};
 use telemetry::event::CertificateJudged;
@@ -19,7 +22,10 @@ const MAX_CREDENTIALS: u32 = 100;
     tag = "Certificates",
     summary = "Upload a push credential",
     description = "It is judged at once, and stored when nothing refuses it. It sends nothing before it is activated. The same material for the same place is refused as a duplicate.",
-    params(("network" = String, Path, description = "The network (tenant)")),
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request answer the same, for 24 hours"),
+    ),
     request_body(content(
         (CreateCertificate = "application/json"),
         (CreateCertificate = "multipart/form-data"),
@@ -36,8 +42,13 @@ pub(crate) fn create_doc() {}
 pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let network = call.network()?;
-    let request = read(&call)?;
+    let (request, json) = read(&call)?;
     let now = deps.platform.clock.now();
+    let memory = call.idempotency(&json, now)?;
+    drop(json);
+    if let Some(reply) = made_before(deps, &network, memory.as_ref(), &request).await? {
+        return Ok(reply);
+    }
     let outcome = judged(&request, now);
     let refused_for = match &outcome {
         Err(Problem::CertificateRefused(errors)) => errors.iter().map(|one| one.rule).collect(),
@@ -49,8 +60,6 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     };
     deps.platform.telemetry.emit(&event, now.millis());
     let (place, good) = outcome?;
-    drop::<CreateCertificate>(request);
-
     let record = Record {
         id: CredentialId::generate(now, deps.platform.random.bytes()),
         network: network.clone(),
@@ -60,7 +69,11 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         created: now,
     };
     let stored = deps.store.credentials(&network).await?;
-    check_new(&record, &stored)?;
+    if let Err(refused) = check_new(&record, &stored) {
+        // Its twin may have been stored since this request asked.
+        let twin = made_before(deps, &network, memory.as_ref(), &request).await?;
+        return twin.ok_or_else(|| refused.into());
+    }
     // The material first: a record without it could never be activated, while material without a
     // record harms nobody.
     let text = good.credential.to_text();
@@ -71,13 +84,50 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         let subject = Dated::Credential(record.id);
         deps.store.watch_expiry(&network, subject, ends).await?;
     }
-    deps.store.put_credential(&record).await?;
+    let memory = memory.as_ref();
+    if deps.store.put_credential(&record, memory).await?.is_some() {
+        // A twin of this request won the race.
+        deps.vault.forget_credential(&network, record.id).await?;
+        let twin = made_before(deps, &network, memory, &request).await?;
+        return twin.ok_or_else(|| Problem::Internal.into());
+    }
+    Ok(created(&record, &good.warnings, now))
+}
+
+fn created(record: &Record, warnings: &[Verdict], now: Timestamp) -> Reply {
     let body = CreatedCertificate {
-        certificate: CertificateBody::of(&record, None, now),
-        warnings: good.warnings.iter().map(WarningBody::of).collect(),
+        certificate: CertificateBody::of(record, None, now),
+        warnings: warnings.iter().map(WarningBody::of).collect(),
     };
-    let place = format!("/v1/networks/{network}/certificates/{}", record.id);
-    Ok(Reply::json(201, &body).header("location", &place))
+    let place = format!("/v1/networks/{}/certificates/{}", record.network, record.id);
+    Reply::json(201, &body).header("location", &place)
+}
+
+/// The answer that an earlier request with the same `Idempotency-Key` got.
+async fn made_before(
+    deps: &Deps,
+    network: &NetworkId,
+    memory: Option<&Idempotency>,
+    request: &CreateCertificate,
+) -> Result<Option<Reply>, Failure> {
+    let Some(memory) = memory else {
+        return Ok(None);
+    };
+    let Some(before) = deps.store.made_before(network, memory).await? else {
+        return Ok(None);
+    };
+    if before.request_hash != memory.request_hash {
+        return Err(Problem::IdempotencyMismatch.into());
+    }
+    let id = CredentialId::parse(&before.made).ok_or(Problem::Internal)?;
+    let record = deps.store.credential(network, id).await?;
+    let record = record.ok_or(Problem::NotFound {
+        what: "certificate any more",
+    })?;
+    // What was good then may have ended since; it was made all the same.
+    let warnings = judged(request, memory.now).map(|(_, good)| good.warnings);
+    let reply = created(&record, &warnings.unwrap_or_default(), memory.now);
+    Ok(Some(reply))
 }
 
 fn check_new(record: &Record, stored: &Credentials) -> Result<(), Problem> {

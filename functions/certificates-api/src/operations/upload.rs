@@ -23,18 +23,20 @@ const MAX_NAME: usize = 200;
 /// Parts of a form whose bytes need not be text.
 const FILES: [&str; 2] = ["p12", "p8"];
 
-/// The request, from JSON or from a form.
-pub(super) fn read(call: &Call) -> Result<CreateCertificate, Failure> {
+/// The request, from JSON or from a form, and the JSON that tells it from others: a form that is sent
+/// again has another boundary.
+pub(super) fn read(call: &Call) -> Result<(CreateCertificate, Zeroizing<Vec<u8>>), Failure> {
     let body = Zeroizing::new(call.body(MAX_BODY)?);
     let kind = call.header("content-type").unwrap_or_default();
-    match boundary(kind) {
-        None => Ok(parse_json(&body)?),
-        Some(boundary) => Ok(from_form(&body, boundary)?),
-    }
+    let json = match boundary(kind) {
+        None => body,
+        Some(boundary) => from_form(&body, boundary)?,
+    };
+    Ok((parse_json(&json)?, json))
 }
 
 /// A form says the same as JSON does, with files as they are.
-fn from_form(body: &[u8], boundary: &str) -> Result<CreateCertificate, Problem> {
+fn from_form(body: &[u8], boundary: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let mut fields = Map::new();
     for (name, content) in parts(body, boundary)? {
         let value = if FILES.contains(&name.as_str()) {
@@ -48,8 +50,8 @@ fn from_form(body: &[u8], boundary: &str) -> Result<CreateCertificate, Problem> 
             return Err(broken(&name, "duplicate", "is given twice"));
         }
     }
-    let json = Zeroizing::new(Value::Object(fields).to_string());
-    parse_json(json.as_bytes())
+    let json = Value::Object(fields).to_string();
+    Ok(Zeroizing::new(json.into_bytes()))
 }
 
 fn broken(field: &str, rule: &'static str, message: &str) -> Problem {

@@ -1,14 +1,11 @@
-use std::time::Duration;
-
-use domain::base32;
 use domain::endpoint::{Disabled, Endpoint, Limits, Published, SecretRef, disabled};
 use domain::id::{EndpointId, NetworkId};
+use domain::idempotency::Idempotency;
 use domain::signing::Key;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use serde_json::json;
-use sha2::{Digest, Sha256};
-use store::{Created, Idempotency, MAX_ENDPOINTS};
+use store::{Before, Created, MAX_ENDPOINTS};
 use vault::Headers;
 
 use super::fields::Fields;
@@ -16,14 +13,9 @@ use super::headers::choose;
 use super::news;
 use crate::Deps;
 use crate::shape::{CreateEndpoint, CreatedEndpoint, EndpointBody};
-use http_api::page::invalid;
 
 /// Largest configuration request.
 pub(crate) const MAX_BODY: usize = 64 * 1024;
-
-/// How long an `Idempotency-Key` is remembered.
-/// Source: Stripe and Outpost, 24 hours.
-const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 #[utoipa::path(
     post,
@@ -51,14 +43,11 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let network = call.network()?;
     let body = call.body(MAX_BODY)?;
     let now = deps.platform.clock.now();
-    let memory = memory(&call, &body, now)?;
+    let memory = call.idempotency(&body, now)?;
     if let Some(memory) = &memory
-        && let Some(Created::Before {
-            endpoint,
-            request_hash,
-        }) = deps.store.created_before(&network, memory).await?
+        && let Some(before) = deps.store.made_before(&network, memory).await?
     {
-        return again(deps, &network, endpoint, &request_hash, memory, now).await;
+        return again(deps, &network, &before, memory).await;
     }
     let request: CreateEndpoint = parse_json(&body)?;
     let Draft {
@@ -92,35 +81,16 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             .into())
         }
         // A twin of this request won the race.
-        Created::Before {
-            endpoint: winner,
-            request_hash,
-        } => {
+        Created::Before(winner) => {
             deps.vault
                 .remove(&network, endpoint.secret, endpoint.id)
                 .await?;
             match &memory {
-                Some(memory) => again(deps, &network, winner, &request_hash, memory, now).await,
+                Some(memory) => again(deps, &network, &winner, memory).await,
                 None => Err(Problem::Internal.into()),
             }
         }
     }
-}
-
-fn memory(call: &Call, body: &[u8], now: Timestamp) -> Result<Option<Idempotency>, Problem> {
-    let Some(key) = call.header("idempotency-key") else {
-        return Ok(None);
-    };
-    if !(1..=255).contains(&key.len()) {
-        return Err(invalid("Idempotency-Key", "must have 1 to 255 characters"));
-    }
-    let hash = |bytes: &[u8]| base32::encode(&Sha256::digest(bytes));
-    Ok(Some(Idempotency {
-        key_hash: hash(key.as_bytes()),
-        request_hash: hash(body),
-        now,
-        until: now.after(REMEMBERED),
-    }))
 }
 
 /// A new endpoint and what the vault is to keep of it.
@@ -195,14 +165,13 @@ pub(crate) fn published(key: &Key) -> Option<Published> {
 async fn again(
     deps: &Deps,
     network: &NetworkId,
-    id: EndpointId,
-    request_hash: &str,
+    before: &Before,
     memory: &Idempotency,
-    now: Timestamp,
 ) -> Result<Reply, Failure> {
-    if request_hash != memory.request_hash {
+    if before.request_hash != memory.request_hash {
         return Err(Problem::IdempotencyMismatch.into());
     }
+    let id = EndpointId::parse(&before.made).ok_or(Problem::Internal)?;
     let endpoint = deps
         .store
         .endpoint(network, id)
@@ -212,7 +181,7 @@ async fn again(
         })?;
     let material = deps
         .vault
-        .material(network, endpoint.secret, id, now)
+        .material(network, endpoint.secret, id, memory.now)
         .await?;
     let key = material.keys.first().ok_or(Problem::Internal)?;
     Ok(created(&endpoint, key))

@@ -1,9 +1,11 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, TransactWriteItem};
 use domain::credential::{Environment, Facts, Fingerprint, Kind, Record, Slot};
 use domain::id::{CredentialId, NetworkId};
+use domain::idempotency::Idempotency;
 use domain::time::Timestamp;
 
 use super::slots::{ActiveSlot, read_slot};
+use crate::idempotency::Before;
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
 use crate::transaction::Committed;
@@ -29,19 +31,40 @@ impl Credentials {
 }
 
 impl Store {
-    /// Keeps what is known of a new credential. Its material is in the vault already.
+    /// Keeps what is known of a new credential. Its material is in the vault already. When the same
+    /// `Idempotency-Key` made something before, that, and nothing is kept.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn put_credential(&self, record: &Record) -> Result<(), Error> {
+    pub async fn put_credential(
+        &self,
+        record: &Record,
+        memory: Option<&Idempotency>,
+    ) -> Result<Option<Before>, Error> {
         const OPERATION: &str = "keeping a credential";
-        let call = self.client.put_item().table_name(&self.table);
-        let call = call.set_item(Some(write(record)));
-        call.condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .map_err(Error::call(OPERATION))?;
-        Ok(())
+        let Some(memory) = memory else {
+            let call = self.client.put_item().table_name(&self.table);
+            let call = call.set_item(Some(write(record)));
+            call.condition_expression("attribute_not_exists(pk)")
+                .send()
+                .await
+                .map_err(Error::call(OPERATION))?;
+            return Ok(None);
+        };
+        let network = &record.network;
+        let items = vec![
+            self.put_new(write(record), OPERATION)?,
+            self.remember(network, memory, record.id.to_string(), OPERATION)?,
+        ];
+        if self.transact(OPERATION, items).await? == Committed::Yes {
+            return Ok(None);
+        }
+        // The credential's own id is random, so nothing else can have refused it.
+        let before = self.made_before(network, memory).await?;
+        before.map(Some).ok_or(Error::Item {
+            operation: OPERATION,
+            what: "idempotency key",
+        })
     }
 
     /// One credential; `None` when there is none of this id.

@@ -483,6 +483,7 @@ pub(crate) async fn call(
     request["requestContext"]["http"]["method"] = method.into();
     request["requestContext"]["http"]["path"] = path.into();
     request["requestContext"]["authorizer"]["lambda"] = caller.clone();
+    request["headers"]["idempotency-key"] = world.next_key().into();
     if let Some(rest) = rest {
         request["pathParameters"]["proxy"] = rest.into();
     }

@@ -96,7 +96,7 @@ async fn activate(world: &World) -> domain::credential::Fingerprint {
         created: Timestamp::EPOCH,
     };
     let store = Store::new(aws.dynamodb(), "Table");
-    store.put_credential(&record).await.unwrap();
+    store.put_credential(&record, None).await.unwrap();
     let active = store
         .activate_credential(&record, None, Timestamp::EPOCH)
         .await;

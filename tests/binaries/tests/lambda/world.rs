@@ -1,6 +1,7 @@
 //! The AWS account of one test: embedded services on loopback, with what `template.yaml` describes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ pub(crate) struct World {
     queues: BTreeMap<String, String>,
     /// Function and action.
     used: Mutex<BTreeSet<(String, String)>>,
+    keys: AtomicU64,
 }
 
 impl World {
@@ -47,6 +49,7 @@ impl World {
             endpoint,
             queues: BTreeMap::new(),
             used: Mutex::default(),
+            keys: AtomicU64::default(),
         };
         world.create_table().await;
         world.create_queues().await;
@@ -95,6 +98,11 @@ impl World {
         let store = Store::new(Aws::over(self.services.http_client()).dynamodb(), "Table");
         store.put_api_key(&key, &grant).await.unwrap();
         key.expose().to_owned()
+    }
+
+    /// An `Idempotency-Key` of its own for each request.
+    pub(crate) fn next_key(&self) -> String {
+        self.keys.fetch_add(1, Ordering::Relaxed).to_string()
     }
 
     /// The certificates of an endpoint and of one that is gone end in ten days.

@@ -137,6 +137,50 @@ async fn an_upload_is_judged_at_once_as_json_and_as_a_form() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_upload_sent_again_with_its_idempotency_key_is_answered_again() {
+    let fanfare = Fanfare::start().await;
+    let upload = apns(&p12()).to_string();
+    let send = async |path: &str, key: &str, body: &str| {
+        let headers = [("idempotency-key", key)];
+        let admin = fanfare.admin();
+        fanfare.call(&admin, "POST", path, body, &headers).await
+    };
+    let (one, twin) = futures::future::join(
+        send("/certificates", "k1", &upload),
+        send("/certificates", "k1", &upload),
+    )
+    .await;
+    let later = send("/certificates", "k1", &upload).await;
+    for answer in [&twin, &later] {
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        assert_eq!(answer.body["id"], one.body["id"]);
+        assert_eq!(answer.body["warnings"], one.body["warnings"]);
+        assert_eq!(answer.headers["location"], one.headers["location"]);
+    }
+    let listed = fanfare.get("/certificates").await;
+    assert_eq!(listed.body["items"].as_array().unwrap().len(), 1);
+
+    // The key belongs to that request, also where other things are made.
+    let other = apns(&p12()).to_string();
+    let endpoint = json!({ "url": "https://hooks.example.com/" }).to_string();
+    for (path, body) in [("/certificates", &other), ("/webhooks", &endpoint)] {
+        let refused = send(path, "k1", body).await;
+        assert_eq!(
+            (refused.status, refused.problem()),
+            (409, "idempotency-mismatch")
+        );
+    }
+    let refused = send("/certificates", &"k".repeat(256), &upload).await;
+    assert_eq!(refused.problem(), "invalid-fields");
+    // Without the key it is what it always was.
+    let again = fanfare
+        .upload(&serde_json::from_str(&upload).unwrap())
+        .await;
+    assert_eq!((again.status, rules(&again)), (422, vec!["duplicate"]));
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_good_is_refused_with_every_verdict_and_nothing_is_kept_or_repeated() {
     let fanfare = Fanfare::start().await;
     let file = p12();

@@ -1,15 +1,20 @@
 //! What ends is warned of, at each threshold once, with time driven by the test.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use domain::credential::WARN_DAYS;
 use domain::id::{EndpointId, NetworkId};
+use local::{Options, Schedules};
+use runtime::Clock;
 use serde_json::{Value, json};
 use store::Store;
+use telemetry::Telemetry;
 use testkit::{ManualClock, Receiver};
 
 use crate::certificates::{apns, p12_until};
+use crate::harness::Fanfare;
 use crate::retry::{START, fanfare_at};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -123,5 +128,38 @@ async fn a_new_certificate_of_a_receiver_begins_anew_and_missed_thresholds_are_o
     }
     let told = told(&receiver);
     assert_eq!(told["endpoint.certificate-expiring"], [7, 60, 14]);
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_days_that_a_push_credential_has_left_are_a_metric_of_its_own() {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let sink = Arc::clone(&lines);
+    let fanfare = Fanfare::with(Options {
+        telemetry: Telemetry::to(move |_, line| sink.lock().unwrap().push(line.to_owned())),
+        schedules: Schedules::OnDemand,
+        ..Options::ephemeral()
+    })
+    .await;
+    let ends = Clock::system().now().after(DAY * 40 + DAY / 2);
+    let credential = fanfare.uploaded(&apns(&p12_until(ends))).await;
+    fanfare.system.run_schedule("CertExpiry").await.unwrap();
+    let lines = lines.lock().unwrap().clone();
+    let lines = lines
+        .iter()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let checked: Vec<_> = lines
+        .filter(|line| line["event"] == "CredentialChecked")
+        .collect();
+    assert_eq!(checked.len(), 1, "{checked:?}");
+    assert_eq!(
+        (
+            &checked[0]["credential_id"],
+            &checked[0]["credential_days_to_expiry"]
+        ),
+        (&json!(credential["/certificates/".len()..]), &json!(40))
+    );
+    let metric = &checked[0]["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(metric["Dimensions"], json!([["network", "credential_id"]]));
     fanfare.system.stop().await;
 }

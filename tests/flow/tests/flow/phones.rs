@@ -84,7 +84,7 @@ impl Fanfare {
             created: now,
         };
         let store = self.store();
-        store.put_credential(&record).await.unwrap();
+        store.put_credential(&record, None).await.unwrap();
         let known = store.credentials(&network).await.unwrap();
         let before = known.in_slot(slot).map(|(active, _)| active);
         let active = store.activate_credential(&record, before, now).await;
