@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::id::NetworkId;
+use providers::Hosts;
 use queue::{Outgoing, Queue, each_record, respond};
 use runtime::{Kept, Platform, SettingsError};
 use store::{PushState, Store};
@@ -17,9 +18,9 @@ use crate::clients::Clients;
 use crate::network::Network;
 use crate::outcome::{Credit, Later, Outcome};
 
-/// How long settings and credentials are used without asking: the longest that a master toggle
-/// turned off goes unnoticed.
-const MAX_AGE: Duration = Duration::from_secs(5);
+/// How long settings, credentials and devices are used without asking: the longest that a master
+/// toggle turned off goes unnoticed.
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(5);
 const MAX_NETWORKS: usize = 1_000;
 
 /// What the function needs from outside, and what it keeps between invocations: connections,
@@ -53,6 +54,15 @@ impl Deps {
             networks: Kept::new(MAX_AGE, MAX_NETWORKS),
             platform: platform.clone(),
         })
+    }
+
+    /// Speaks to the providers at `hosts` instead: a simulation has a network of its own.
+    #[must_use]
+    pub fn speaking_to(self, hosts: Hosts) -> Self {
+        Self {
+            clients: Clients::new(hosts),
+            ..self
+        }
     }
 }
 

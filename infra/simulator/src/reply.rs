@@ -15,6 +15,8 @@ pub(crate) enum Reply {
     Fault(Fault),
     /// Too many streams before the credential convinced.
     RefusedStream,
+    /// The caller ended it before it was whole.
+    Abandoned,
 }
 
 #[derive(Debug)]

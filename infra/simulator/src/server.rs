@@ -11,7 +11,7 @@ use bytes::Bytes;
 use domain::credential::Environment;
 use h2::Reason;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
@@ -19,7 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -59,6 +59,11 @@ pub(crate) struct Peer {
     open: std::sync::atomic::AtomicU32,
 }
 
+/// What a connection's bytes go over.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for S {}
+
 /// How a connection is to end, told once.
 #[derive(Debug, Default)]
 struct End {
@@ -82,18 +87,28 @@ pub(crate) async fn serve(
         connections.spawn(async move {
             // Without it an answer waits for the acknowledgement of the one before.
             drop(stream.set_nodelay(true));
-            match acceptor.accept(stream).into_fallible().await {
-                Ok(stream) => connection(stream, service, &state).await,
-                Err((_, refused)) => linger(refused).await,
-            }
+            accept(stream, acceptor, service, state).await;
         });
         while connections.try_join_next().is_some() {}
     }
 }
 
+/// One connection, from its handshake to its end.
+pub(crate) async fn accept(
+    stream: impl Stream,
+    acceptor: TlsAcceptor,
+    service: Service,
+    state: Arc<State>,
+) {
+    match acceptor.accept(stream).into_fallible().await {
+        Ok(stream) => connection(stream, service, &state).await,
+        Err((_, refused)) => linger(refused).await,
+    }
+}
+
 /// Closed with words of the client unread, a connection is reset, and the alert that says why the
 /// handshake failed may be lost on its way.
-async fn linger(mut stream: TcpStream) {
+async fn linger(mut stream: impl Stream) {
     const PATIENCE: Duration = Duration::from_secs(1);
     let drain = async {
         stream.shutdown().await?;
@@ -105,7 +120,7 @@ async fn linger(mut stream: TcpStream) {
     drop(tokio::time::timeout(PATIENCE, drain).await);
 }
 
-async fn connection(stream: TlsStream<TcpStream>, service: Service, state: &Arc<State>) {
+async fn connection(stream: TlsStream<impl Stream>, service: Service, state: &Arc<State>) {
     state.lock().connections += 1;
     let certificates = stream.get_ref().1.peer_certificates();
     let certificate = certificates.and_then(|chain| PushCertificate::parse(chain.first()?));
@@ -140,6 +155,7 @@ async fn connection(stream: TlsStream<TcpStream>, service: Service, state: &Arc<
     let over = async {
         loop {
             tokio::select! {
+                biased;
                 () = end.told.notified() => return,
                 told = ended.recv() => if told.ok() == fingerprint && fingerprint.is_some() { return },
             }
@@ -149,11 +165,11 @@ async fn connection(stream: TlsStream<TcpStream>, service: Service, state: &Arc<
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder.max_concurrent_streams(MAX_STREAMS);
         let serving = builder.serve_connection(TokioIo::new(io.clone()), service);
-        tokio::select! { _ = serving => return, () = over => {} }
+        tokio::select! { biased; _ = serving => return, () = over => {} }
     } else {
         let builder = auto::Builder::new(TokioExecutor::new());
         let serving = builder.serve_connection(TokioIo::new(io.clone()), service);
-        tokio::select! { _ = serving => return, () = over => {} }
+        tokio::select! { biased; _ = serving => return, () = over => {} }
     }
     if let Some(reason) = end.goaway.get() {
         drop(go_away(io, reason).await);
@@ -171,6 +187,7 @@ async fn exchange(
     match reply {
         Reply::Answer(answer) => Ok(answer.response()),
         Reply::RefusedStream => Err(Reason::REFUSED_STREAM.into()),
+        Reply::Abandoned => Err(Reason::CANCEL.into()),
         Reply::Fault(fault) => {
             match fault {
                 Fault::GoAway(reason) => {
@@ -192,10 +209,15 @@ async fn reply(request: Request<Incoming>, service: &Service, state: &State, pee
         return Reply::RefusedStream;
     }
     let (head, body) = request.into_parts();
-    let body = Limited::new(body, MAX_BODY).collect().await;
-    let body = body
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
+    let body = match Limited::new(body, MAX_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        // Whatever is judged of it, it is refused.
+        Err(error) if error.is::<LengthLimitError>() => Bytes::new(),
+        Err(_) => {
+            peer.open.fetch_sub(1, Ordering::SeqCst);
+            return Reply::Abandoned;
+        }
+    };
     let reply = match service {
         Service::Apns(_) => apns::answer(state, peer, &head, &body),
         Service::Google { base } if head.uri.path() == "/token" => {
@@ -212,7 +234,7 @@ async fn reply(request: Request<Incoming>, service: &Service, state: &State, pee
 }
 
 /// RFC 9113 §6.8, by hand: `hyper` can send no debug data. No stream was processed.
-async fn go_away(mut io: SharedIo, reason: &str) -> io::Result<()> {
+async fn go_away(mut io: SharedIo<impl Stream>, reason: &str) -> io::Result<()> {
     let debug = json!({ "reason": reason }).to_string();
     let length = u32::try_from(8 + debug.len())
         .unwrap_or_default()
@@ -226,17 +248,22 @@ async fn go_away(mut io: SharedIo, reason: &str) -> io::Result<()> {
 }
 
 /// The connection, still at hand when the HTTP machinery has let go of it.
-#[derive(Clone)]
-struct SharedIo(Arc<Mutex<TlsStream<TcpStream>>>);
+struct SharedIo<S>(Arc<Mutex<TlsStream<S>>>);
 
-impl SharedIo {
-    fn with<T>(&self, work: impl FnOnce(Pin<&mut TlsStream<TcpStream>>) -> T) -> T {
+impl<S> Clone for SharedIo<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S: Stream> SharedIo<S> {
+    fn with<T>(&self, work: impl FnOnce(Pin<&mut TlsStream<S>>) -> T) -> T {
         let mut stream = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         work(Pin::new(&mut *stream))
     }
 }
 
-impl AsyncRead for SharedIo {
+impl<S: Stream> AsyncRead for SharedIo<S> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -246,7 +273,7 @@ impl AsyncRead for SharedIo {
     }
 }
 
-impl AsyncWrite for SharedIo {
+impl<S: Stream> AsyncWrite for SharedIo<S> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,

@@ -6,21 +6,43 @@ use base64::engine::general_purpose::STANDARD;
 use domain::credential::{Environment, Fingerprint};
 use domain::time::Timestamp;
 use runtime::Clock;
+use tokio::io::DuplexStream;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 use crate::fault::{Fault, Scripted, Target};
 use crate::received::Received;
-use crate::server::{Service, serve};
+use crate::server::{Service, accept, serve};
 use crate::state::State;
 use crate::tls::Tls;
 
-/// All providers, listening on loopback until it is dropped.
+/// As much as a socket holds before a writer waits.
+const BUFFER: usize = 64 * 1024;
+
+/// The ports of providers without sockets, in the order of `services`.
+const PORTS: [u16; 4] = [1, 2, 3, 4];
+
+/// All providers, listening on loopback until it is dropped, or [without sockets](Self::in_memory).
 #[derive(Debug)]
 pub struct Simulator {
     state: Arc<State>,
     stand_ins: String,
+    doors: Vec<Door>,
     _servers: JoinSet<()>,
+}
+
+/// Where a service without sockets is called.
+struct Door {
+    port: u16,
+    acceptor: TlsAcceptor,
+    service: Service,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Door({})", self.port)
+    }
 }
 
 /// Why the providers could not be simulated.
@@ -49,35 +71,57 @@ impl Simulator {
         let state = Arc::new(State::new(clock));
         let tls = Tls::new(&state)?;
         let mut servers = JoinSet::new();
-        let mut listen = async |make: &dyn Fn(&str) -> Service| {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            let base = format!("https://127.0.0.1:{}", listener.local_addr()?.port());
-            let service = make(&base);
-            let acceptor = match service {
-                Service::Apns(_) => tls.apns.clone(),
-                Service::Google { .. } | Service::Baidu { .. } => tls.open.clone(),
-            };
+        let mut listeners = Vec::new();
+        for _ in PORTS {
+            listeners.push(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?);
+        }
+        let mut ports = [0; PORTS.len()];
+        for (port, listener) in ports.iter_mut().zip(&listeners) {
+            *port = listener.local_addr()?.port();
+        }
+        for (listener, service) in listeners.into_iter().zip(services(ports)) {
+            let acceptor = tls.acceptor(&service);
             servers.spawn(serve(listener, acceptor, service, Arc::clone(&state)));
-            Ok::<_, StartError>(base)
-        };
-        let apns = listen(&|_| Service::Apns(Environment::Production)).await?;
-        let sandbox = listen(&|_| Service::Apns(Environment::Sandbox)).await?;
-        let google = listen(&|base| Service::Google {
-            base: base.to_owned(),
-        })
-        .await?;
-        let baidu = listen(&|base| Service::Baidu {
-            base: base.to_owned(),
-        })
-        .await?;
-        let root = STANDARD.encode(&tls.root);
+        }
         Ok(Self {
             state,
-            stand_ins: format!(
-                "apns={apns} sandbox={sandbox} fcm={google} oauth={google} baidu={baidu} root={root}"
-            ),
+            stand_ins: stand_ins(ports, &tls),
+            doors: Vec::new(),
             _servers: servers,
         })
+    }
+
+    /// All of them without sockets, for a simulation with a time of its own: connections are made
+    /// by [`connect`](Self::connect).
+    ///
+    /// # Errors
+    /// When no certificate can be made.
+    pub fn in_memory(clock: Clock) -> Result<Self, StartError> {
+        let state = Arc::new(State::new(clock));
+        let tls = Tls::new(&state)?;
+        let doors = PORTS.into_iter().zip(services(PORTS));
+        let doors = doors.map(|(port, service)| Door {
+            port,
+            acceptor: tls.acceptor(&service),
+            service,
+        });
+        Ok(Self {
+            doors: doors.collect(),
+            stand_ins: stand_ins(PORTS, &tls),
+            state,
+            _servers: JoinSet::new(),
+        })
+    }
+
+    /// The caller's end of a new connection to `port`, served by a task of the runtime it is called
+    /// in; `None` when nobody listens there.
+    #[must_use]
+    pub fn connect(&self, port: u16) -> Option<DuplexStream> {
+        let door = self.doors.iter().find(|door| door.port == port)?;
+        let (ours, theirs) = tokio::io::duplex(BUFFER);
+        let (acceptor, service) = (door.acceptor.clone(), door.service.clone());
+        tokio::spawn(accept(theirs, acceptor, service, Arc::clone(&self.state)));
+        Some(ours)
     }
 
     /// Where they are, as `providers::Hosts::stand_ins` reads it.
@@ -120,6 +164,12 @@ impl Simulator {
         });
     }
 
+    /// Asks `trouble` about each request for which no fault waits, with its target and the token it
+    /// is for, empty for the token service: the fault that it meets, if any.
+    pub fn afflict(&self, trouble: impl Fn(Target, &str) -> Option<Fault> + Send + Sync + 'static) {
+        self.state.afflict(Arc::new(trouble));
+    }
+
     /// Forgets all faults in wait.
     pub fn unscript(&self) {
         self.state.lock().scripts.clear();
@@ -128,6 +178,11 @@ impl Simulator {
     /// The application was removed from the phone at `since`: its token is dead.
     pub fn uninstall(&self, token: &str, since: Timestamp) {
         self.state.lock().dead.insert(token.to_owned(), since);
+    }
+
+    /// The application is on the phone again, and has its old token.
+    pub fn install(&self, token: &str) {
+        self.state.lock().dead.remove(token);
     }
 
     /// The token belongs to one environment, and is unknown in the other.
@@ -203,4 +258,25 @@ impl Simulator {
             .key_pairs
             .insert(api_key.to_owned(), secret_key.to_owned());
     }
+}
+
+/// What listens at each of the ports.
+fn services(ports: [u16; PORTS.len()]) -> [Service; PORTS.len()] {
+    let [_, _, google, baidu] = ports.map(base);
+    [
+        Service::Apns(Environment::Production),
+        Service::Apns(Environment::Sandbox),
+        Service::Google { base: google },
+        Service::Baidu { base: baidu },
+    ]
+}
+
+fn stand_ins(ports: [u16; PORTS.len()], tls: &Tls) -> String {
+    let [apns, sandbox, google, baidu] = ports.map(base);
+    let root = STANDARD.encode(&tls.root);
+    format!("apns={apns} sandbox={sandbox} fcm={google} oauth={google} baidu={baidu} root={root}")
+}
+
+fn base(port: u16) -> String {
+    format!("https://127.0.0.1:{port}")
 }

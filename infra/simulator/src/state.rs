@@ -16,11 +16,13 @@ use crate::received::Received;
 const MAX_KEPT: usize = 200_000;
 
 type Watcher = Arc<dyn Fn(&Received) + Send + Sync>;
+pub(crate) type Trouble = Arc<dyn Fn(Target, &str) -> Option<Fault> + Send + Sync>;
 
 pub(crate) struct State {
     pub(crate) clock: Clock,
     inner: Mutex<Inner>,
     watcher: Mutex<Option<Watcher>>,
+    trouble: Mutex<Option<Trouble>>,
     /// Ends the connections that a certificate opened.
     pub(crate) ended: broadcast::Sender<[u8; 32]>,
 }
@@ -65,6 +67,7 @@ impl State {
             clock,
             inner: Mutex::default(),
             watcher: Mutex::default(),
+            trouble: Mutex::default(),
             ended: broadcast::channel(16).0,
         }
     }
@@ -76,6 +79,10 @@ impl State {
 
     pub(crate) fn watch(&self, watcher: Watcher) {
         *self.watcher.lock().unwrap_or_else(PoisonError::into_inner) = Some(watcher);
+    }
+
+    pub(crate) fn afflict(&self, trouble: Trouble) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(trouble);
     }
 
     pub(crate) fn keep(&self, received: Received) {
@@ -91,8 +98,17 @@ impl State {
         inner.received.push(received);
     }
 
-    /// The fault in wait for a request to `target`, used up.
+    /// What a request to `target` meets: the fault in wait for it, used up, or another.
     pub(crate) fn fault(&self, target: Target, token: &str) -> Option<Fault> {
+        let scripted = self.scripted(target, token);
+        scripted.or_else(|| {
+            let trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+            let trouble = trouble.clone()?;
+            trouble(target, token)
+        })
+    }
+
+    fn scripted(&self, target: Target, token: &str) -> Option<Fault> {
         let mut inner = self.lock();
         let waits = |script: &Scripted| {
             script.target == target && script.token.as_deref().is_none_or(|only| only == token)

@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsAcceptor;
 
 use crate::apns::certificate::PushCertificate;
+use crate::server::Service;
 use crate::simulator::StartError;
 use crate::state::State;
 
@@ -69,6 +70,15 @@ impl Tls {
             apns: TlsAcceptor::from(Arc::new(apns)),
             open: TlsAcceptor::from(Arc::new(open)),
         })
+    }
+}
+
+impl Tls {
+    pub(crate) fn acceptor(&self, service: &Service) -> TlsAcceptor {
+        match service {
+            Service::Apns(_) => self.apns.clone(),
+            Service::Google { .. } | Service::Baidu { .. } => self.open.clone(),
+        }
     }
 }
 

@@ -3,10 +3,24 @@ use std::net::SocketAddr;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use tokio::net::lookup_host;
 use tokio::time::sleep;
 
 use crate::limits::{MAX_ADDRESSES_TRIED, NEXT_ADDRESS_DELAY};
 use crate::socket::{Dialer, Socket};
+
+impl Dialer {
+    /// Connects to a host that nobody but us chose: its addresses are not judged. Tries them as the
+    /// client does.
+    ///
+    /// # Errors
+    /// When the name has no address, or none accepts.
+    pub async fn connect(&self, host: &str, port: u16) -> io::Result<Socket> {
+        let addresses: Vec<_> = lookup_host((host, port)).await?.collect();
+        let (socket, _) = dial(self, &addresses).await?;
+        Ok(socket)
+    }
+}
 
 /// Connects to the first address that accepts, in the resolver's order. RFC 8305 §5: an address
 /// that neither accepts nor refuses soon does not keep the next one waiting.

@@ -86,7 +86,9 @@ impl Client {
 
 /// The guarded client, aimed at the hosts.
 pub(crate) fn guarded(hosts: &Hosts) -> Result<outbound::Client, Unusable> {
-    let builder = outbound::Client::builder(hosts.policy).limits(Limits::default());
+    let builder = outbound::Client::builder(hosts.policy)
+        .limits(Limits::default())
+        .dialer(hosts.dialer.clone());
     let builder = match &hosts.extra_root {
         Some(root) => builder.extra_root(root.clone()).map_err(|_| Unusable)?,
         None => builder,

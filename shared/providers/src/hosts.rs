@@ -1,6 +1,7 @@
 //! Where the providers are.
 
 use domain::address::AddressPolicy;
+use outbound::Dialer;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use url::Url;
@@ -16,6 +17,7 @@ pub struct Hosts {
     pub(crate) baidu: Url,
     pub(crate) policy: AddressPolicy,
     pub(crate) extra_root: Option<CertificateDer<'static>>,
+    pub(crate) dialer: Dialer,
 }
 
 /// The text names no stand-ins.
@@ -38,6 +40,7 @@ impl Hosts {
             baidu: fixed("https://api.tuisong.baidu.com"),
             policy: AddressPolicy::PublicOnly,
             extra_root: None,
+            dialer: Dialer::system(),
         }
     }
 
@@ -69,7 +72,14 @@ impl Hosts {
             baidu: url("baidu")?,
             policy: AddressPolicy::LoopbackAllowed,
             extra_root: Some(CertificateDer::from(root.map_err(|_| InvalidHosts)?)),
+            dialer: Dialer::system(),
         })
+    }
+
+    /// Reached over other connections than the system's: a simulation has a network of its own.
+    #[must_use]
+    pub fn through(self, dialer: Dialer) -> Self {
+        Self { dialer, ..self }
     }
 
     /// Mozilla's authorities, which hold Apple's (`USERTrust` RSA), and the stand-ins' own.

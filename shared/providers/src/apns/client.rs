@@ -12,6 +12,7 @@ use http::header::{AUTHORIZATION, RETRY_AFTER};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+use outbound::Dialer;
 use rustls::ClientConfig;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -35,6 +36,7 @@ const MAX_ANSWER: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Apns {
     base: Url,
+    dialer: Dialer,
     topic: String,
     tls: TlsTo,
     token: Option<ProviderToken>,
@@ -102,6 +104,7 @@ impl Apns {
         };
         Self {
             base: base.clone(),
+            dialer: hosts.dialer.clone(),
             topic: topic.to_owned(),
             tls: TlsTo(TlsConnector::from(Arc::new(config))),
             token,
@@ -165,7 +168,8 @@ impl Apns {
             Some(_) => Opening::One,
             None => Opening::Freely,
         };
-        let connection = Connection::open(&self.tls.0, host, port, opening).await?;
+        let dialed = (&self.dialer, host, port);
+        let connection = Connection::open(&self.tls.0, dialed, opening).await?;
         link.generation += 1;
         link.connection = Some(connection.clone());
         Ok((connection, link.generation))

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use outbound::{Dialer, Socket};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -58,11 +58,10 @@ pub(crate) struct Connection {
 impl Connection {
     pub(crate) async fn open(
         tls: &TlsConnector,
-        host: &str,
-        port: u16,
+        to: (&Dialer, &str, u16),
         opening: Opening,
     ) -> Result<Self, Unconnected> {
-        let opened = timeout(CONNECT_TIMEOUT, dial(tls, host, port)).await;
+        let opened = timeout(CONNECT_TIMEOUT, dial(tls, to)).await;
         let stream = opened.map_err(|_| Unconnected::Lost("ConnectTimeout"))??;
         if stream.get_ref().1.alpn_protocol() != Some(b"h2") {
             return Err(Unconnected::Lost("NotHttp2"));
@@ -98,14 +97,10 @@ impl Connection {
 
 async fn dial(
     tls: &TlsConnector,
-    host: &str,
-    port: u16,
-) -> Result<TlsStream<TcpStream>, Unconnected> {
-    let tcp = TcpStream::connect((host, port)).await;
+    (dialer, host, port): (&Dialer, &str, u16),
+) -> Result<TlsStream<Socket>, Unconnected> {
+    let tcp = dialer.connect(host, port).await;
     let tcp = tcp.map_err(|_| Unconnected::Lost("ConnectFailed"))?;
-    // With Nagle's algorithm a push waits for the answer to the one before it.
-    tcp.set_nodelay(true)
-        .map_err(|_| Unconnected::Lost("ConnectFailed"))?;
     let name = ServerName::try_from(host.to_owned()).map_err(|_| Unconnected::Lost("BadName"))?;
     tls.connect(name, tcp)
         .await
@@ -126,7 +121,7 @@ fn alert(error: &io::Error) -> Option<String> {
 
 /// Notes an alert on its way to `hyper`, which would turn it to text.
 struct Watched {
-    stream: TlsStream<TcpStream>,
+    stream: TlsStream<Socket>,
     alert: Arc<OnceLock<String>>,
 }
 
