@@ -105,7 +105,7 @@ pub(crate) async fn fan_out(
     let (audiences, news) = match &reported.push {
         None => (Vec::new(), Vec::new()),
         Some(push) => {
-            let audiences = push::begin(deps, &event, push).await?;
+            let audiences = push::begin(deps, &event, push, continued).await?;
             let news = push::news(&event, push, &reported.message_id, endpoints);
             (audiences, news.into_iter().collect())
         }

@@ -20,12 +20,13 @@ use crate::Deps;
 /// Most people named in the webhook that tells of a push: it is an event, and has an event's size.
 const MAX_NAMED: usize = 1_000;
 
-/// Keeps what the push is about, and makes the messages that begin it. Doing it again changes
-/// nothing: what a page has done is recorded.
+/// Keeps what the push is about, and makes the messages that begin it. Doing it again (`continued`)
+/// changes nothing: what a page has done is recorded.
 pub(crate) async fn begin(
     deps: &Deps,
     event: &Event,
     push: &Request,
+    continued: bool,
 ) -> Result<Vec<Outgoing>, store::Error> {
     let targets = match &push.audience {
         Audience::Targets(users) => users.len(),
@@ -47,6 +48,7 @@ pub(crate) async fn begin(
             network: event.network.clone(),
             event: event.id.clone(),
             people,
+            repeated: continued,
             resent: 0,
         };
         Outgoing {

@@ -63,10 +63,12 @@ async fn suspect(
     say: String,
 ) -> Result<Outcome, store::Error> {
     let network = &made.message.network;
+    // A phone counts once, however often the push is tried.
+    let new = u64::from(!made.was_doubted(active));
     let counted = made
         .deps
         .store
-        .count_answers(network, active.slot, active.version, (0, 1))
+        .count_answers(network, active.slot, active.version, (0, new))
         .await?;
     let Some(now) = counted else {
         // Another credential is active by now: let it try.
@@ -76,7 +78,7 @@ async fn suspect(
         remove_device(&made, made.now, &answer.reason).await?;
         return made.dead(say).await;
     }
-    if now.suspects == TELL_AT {
+    if new > 0 && now.suspects == TELL_AT {
         let event = TokensGuarded {
             network: network.to_string(),
             credential_id: of.id.to_string(),

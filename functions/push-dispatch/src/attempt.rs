@@ -15,6 +15,7 @@ use telemetry::chain::chain;
 use crate::Deps;
 use crate::aftermath::{self, quarantine};
 use crate::clients::Unusable;
+use crate::handler::MAX_AGE;
 use crate::network::Network;
 use crate::outcome::{Later, Outcome, is_trusted};
 
@@ -52,12 +53,15 @@ pub(crate) async fn run(deps: &Deps, record: Record, began: Timestamp) -> Result
         return Err("the batch came to it too late".to_owned());
     }
     let suspect = message.repeated || record.receive_count > 1;
+    let aged = suspect || now.since(record.sent) > MAX_AGE;
     let attempt = Try { deps, message, now };
-    attempt.make(suspect).await.map_err(|error| chain(&error))
+    let made = attempt.make(suspect, aged).await;
+    made.map_err(|error| chain(&error))
 }
 
 impl Try<'_> {
-    async fn make(mut self, suspect: bool) -> Result<Outcome, store::Error> {
+    /// `suspect`: it may have been sent before. `aged`: much may have changed since it was owed.
+    async fn make(mut self, suspect: bool, aged: bool) -> Result<Outcome, store::Error> {
         if suspect && self.settled_before().await? {
             return Ok(Outcome::Stale);
         }
@@ -70,12 +74,16 @@ impl Try<'_> {
             let trail = Trail::default().and(Ground::MasterOff);
             return self.gated(trail).await;
         }
+        if aged && !self.is_still_theirs().await? {
+            let trail = self.message.trail.revised(Ground::DeviceGone);
+            return self.gated(trail).await;
+        }
         if self.is_over() {
             let say = "its time to live was over before it could be sent";
             return self.dead(say.to_owned()).await;
         }
         let Some((active, credential)) = known.credentials.in_slot(self.message.device.slot) else {
-            let trail = replaced(&self.message.trail, Ground::CredentialNone);
+            let trail = self.message.trail.revised(Ground::CredentialNone);
             return self.gated(trail).await;
         };
         if let Some(paused) = &active.paused {
@@ -85,11 +93,7 @@ impl Try<'_> {
             );
             return self.hold(active, say).await;
         }
-        let doubted = self
-            .message
-            .held
-            .is_some_and(|held| held.version == active.version);
-        if doubted && !is_trusted(active) {
+        if self.was_doubted(active) && !is_trusted(active) {
             return self.hold(active, DOUBT.to_owned()).await;
         }
         if credential.facts.expires.is_some_and(|end| end <= self.now) {
@@ -163,6 +167,30 @@ impl Try<'_> {
             record.state,
             PushState::Pending | PushState::Held
         ))
+    }
+
+    /// Whether it was refused to this activation of the credential before, as a wrong credential's
+    /// would be: of one that is paused only another activation makes it try again.
+    pub(crate) fn was_doubted(&self, active: &ActiveSlot) -> bool {
+        let held = self.message.held;
+        held.is_some_and(|held| held.version == active.version)
+    }
+
+    /// Whether the user still has the device; if so, it is addressed as it is registered now.
+    async fn is_still_theirs(&mut self) -> Result<bool, store::Error> {
+        let (network, user) = (&self.message.network, &self.message.user);
+        let devices = self.deps.store.recipient(network, user).await?;
+        let mut devices = devices.recipient.devices.into_iter();
+        let found = devices.find(|device| device.id == self.message.device.id);
+        let Some(device) = found else {
+            return Ok(false);
+        };
+        if device.slot != self.message.device.slot {
+            // Another credential's activations are counted there.
+            self.message.held = None;
+        }
+        self.message.device = device;
+        Ok(true)
     }
 
     /// A first try is made whatever its time to live: 0 is one try.
@@ -244,7 +272,7 @@ impl Try<'_> {
         }
         let times = self.message.held.map_or(0, |held| held.times);
         if times == 0 {
-            let trail = replaced(&self.message.trail, Ground::CredentialPaused);
+            let trail = self.message.trail.revised(Ground::CredentialPaused);
             self.settle(PushState::Held, trail, self.made(), Some(say))
                 .await?;
         }
@@ -294,12 +322,3 @@ impl Try<'_> {
 
 /// Told of a push whose token was refused as a wrong credential's would be.
 pub(crate) const DOUBT: &str = "the provider does not know the token, and the credential has not reached enough phones to tell whether token or credential is wrong; nothing is deleted, and the push waits";
-
-/// The trail with what its last gate says now.
-fn replaced(trail: &Trail, ground: Ground) -> Trail {
-    let before = trail.grounds().iter().copied();
-    before
-        .filter(|other| other.gate() != ground.gate())
-        .fold(Trail::default(), |trail, other| trail.and(other))
-        .and(ground)
-}

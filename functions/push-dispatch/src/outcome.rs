@@ -42,7 +42,8 @@ pub(crate) struct Credit {
     pub(crate) proven: bool,
 }
 
-/// Phones reached after which a credential is beyond doubt.
+/// A credential is beyond doubt once it reached so many phones more than refused it. Until then
+/// phones reached are counted: tokens refused always are, and would outnumber them in the end.
 const PROVEN: u64 = 20;
 
 impl Credit {
@@ -51,7 +52,7 @@ impl Credit {
             network: network.clone(),
             slot: active.slot,
             version: active.version,
-            proven: active.delivered >= PROVEN,
+            proven: active.delivered >= active.suspects.saturating_add(PROVEN),
         }
     }
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod before;
 mod handler;
 mod network;
 mod page;

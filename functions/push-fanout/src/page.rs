@@ -61,7 +61,7 @@ pub(crate) struct Job<'a> {
     pub(crate) network: &'a Network,
     pub(crate) mode: Mode,
     pub(crate) now: Timestamp,
-    /// The message was received before.
+    /// The page may have been worked on before.
     pub(crate) repeated: bool,
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn work(deps: &Deps, record: &Record) -> Result<Counts, Error> 
         network: &known,
         mode,
         now,
-        repeated: record.receive_count > 1,
+        repeated: message.repeated || record.receive_count > 1,
     };
     match &message.people {
         People::Summary { user, name } => summarise(&job, user, name).await,
@@ -122,7 +122,10 @@ async fn walk(
     let (store, network) = (&job.deps.store, &job.message.network);
     let subscribers = job.push.audience == "subscribers";
     let Some(place) = job.push.content.place.as_ref().filter(|_| subscribers) else {
-        let page = store.walk_users(network, shard, after, PAGE).await?;
+        let mut page = store.walk_users(network, shard, after, PAGE).await?;
+        // Who had a device when this page was worked on before may be owed something still.
+        let people = &mut page.recipients;
+        people.retain(|person| job.repeated || !person.devices.is_empty());
         return Ok((page.recipients, page.next));
     };
     let page = store

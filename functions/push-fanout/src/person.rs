@@ -12,6 +12,7 @@ use queue::Outgoing;
 use queue::push::{AudienceMessage, People, PushMessage};
 use store::{Burst, PushRecord, PushState};
 
+use crate::before::Before;
 use crate::page::{Counts, Error, Job, outgoing};
 
 /// What one person came to.
@@ -73,9 +74,18 @@ pub(crate) fn shown(job: &Job<'_>, device: &Device) -> Push {
 }
 
 pub(crate) async fn decide_for(job: &Job<'_>, person: &Recipient) -> Result<Owed, Error> {
+    let before = Before::read(job, person).await?;
+    if let Some(record) = before.of_person() {
+        return stands(job, person, record).await;
+    }
     let mut owed = Owed::default();
+    before.give_up_gone(job, person).await?;
+    if job.push.audience == "everyone" && person.devices.is_empty() {
+        return Ok(owed);
+    }
     owed.counts.people = 1;
     let devices = match ask(job, person) {
+        Answered::Stopped(trail) if before.let_pass() => before.trails(person, &trail),
         Answered::Stopped(trail) => {
             record(job, person, None, PushState::Gated, trail, None).await?;
             owed.counts.gated = 1;
@@ -85,7 +95,7 @@ pub(crate) async fn decide_for(job: &Job<'_>, person: &Recipient) -> Result<Owed
     };
     let passes = devices.iter().any(|(_, trail)| trail.stop().is_none());
     // What shows nothing disturbs nobody.
-    if passes && !job.push.content.silent {
+    if passes && !job.push.content.silent && !before.let_pass() {
         let name = job.push.content.name(&job.push.event_type);
         let rate = job.network.settings.throttle;
         let taken = job
@@ -93,7 +103,7 @@ pub(crate) async fn decide_for(job: &Job<'_>, person: &Recipient) -> Result<Owed
             .store
             .take_push(&job.message.network, &person.user, name, rate, job.now)
             .await?;
-        if let Burst::Collapsed { until, first } = taken {
+        if let Burst::Collapsed { until } = taken {
             let trail = devices
                 .into_iter()
                 .map(|(_, trail)| trail)
@@ -104,10 +114,9 @@ pub(crate) async fn decide_for(job: &Job<'_>, person: &Recipient) -> Result<Owed
                 rate.per.as_secs()
             );
             let trail = trail.unwrap_or_default();
+            // Before it is counted, so that whoever is here again knows that it was kept back.
             record(job, person, None, PushState::Collapsed, trail, Some(say)).await?;
-            owed.counts.collapsed = 1;
-            owed.summary = first.then(|| send_for_summary(job, person, name, until));
-            return Ok(owed);
+            return keep_back(job, person, until).await;
         }
     }
     for (device, trail) in devices {
@@ -122,6 +131,32 @@ pub(crate) async fn decide_for(job: &Job<'_>, person: &Recipient) -> Result<Owed
             .extend(owe(job, person, device, trail, push).await?);
         owed.counts.owed += 1;
     }
+    Ok(owed)
+}
+
+/// What was decided for the person as a whole stands, whatever the gates or the person's bucket would
+/// say now.
+async fn stands(job: &Job<'_>, person: &Recipient, record: &PushRecord) -> Result<Owed, Error> {
+    if record.state == PushState::Collapsed {
+        // Whether it was counted nobody knows: better once more than never.
+        let until = job.now.after(job.network.settings.throttle.per);
+        return keep_back(job, person, until).await;
+    }
+    let mut owed = Owed::default();
+    (owed.counts.people, owed.counts.gated) = (1, 1);
+    Ok(owed)
+}
+
+/// Counts a push that was kept back, and sends for the summary if it is the first.
+async fn keep_back(job: &Job<'_>, person: &Recipient, until: Timestamp) -> Result<Owed, Error> {
+    let name = job.push.content.name(&job.push.event_type);
+    let (network, event) = (&job.message.network, &job.message.event);
+    let store = &job.deps.store;
+    let first = store.count_collapsed(network, &person.user, name, event, job.now);
+    let first = first.await?;
+    let mut owed = Owed::default();
+    (owed.counts.people, owed.counts.collapsed) = (1, 1);
+    owed.summary = first.then(|| send_for_summary(job, person, name, until));
     Ok(owed)
 }
 
@@ -195,6 +230,7 @@ fn send_for_summary(job: &Job<'_>, person: &Recipient, name: &str, until: Timest
             user: person.user.clone(),
             name: name.to_owned(),
         },
+        repeated: false,
         resent: 0,
         ..job.message.clone()
     };

@@ -29,6 +29,8 @@ async fn audience(deps: &Deps, record: &Record, message: AudienceMessage) -> Res
     }
     let again = AudienceMessage {
         resent: message.resent.saturating_add(1),
+        // One of the receives that failed may have done a part of it.
+        repeated: true,
         ..message
     };
     let (network, event) = (&again.network, &again.event);

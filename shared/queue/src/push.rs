@@ -24,6 +24,8 @@ pub struct AudienceMessage {
     pub event: EventId,
     /// Which people.
     pub people: People,
+    /// It may be a copy of one sent before: what was decided stands.
+    pub repeated: bool,
     /// How often quarantine has sent it back.
     pub resent: u32,
 }
@@ -61,6 +63,8 @@ pub enum People {
 struct AudienceWire {
     network_id: String,
     event_id: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    repeated: bool,
     #[serde(default, skip_serializing_if = "is_zero")]
     resent: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -101,6 +105,7 @@ impl AudienceMessage {
         let mut wire = AudienceWire {
             network_id: self.network.to_string(),
             event_id: self.event.to_string(),
+            repeated: self.repeated,
             resent: self.resent,
             named: None,
             summary: None,
@@ -153,6 +158,7 @@ impl AudienceMessage {
             network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
             event: EventId::parse(&wire.event_id).ok_or_else(|| bad("eventId"))?,
             people,
+            repeated: wire.repeated,
             resent: wire.resent,
         })
     }
@@ -439,6 +445,7 @@ mod tests {
                 network: NetworkId::parse("demo").unwrap(),
                 event: EventId::parse("evt_1").unwrap(),
                 people,
+                repeated: walk.is_some(),
                 resent: 0,
             };
             prop_assert_eq!(AudienceMessage::read(&sent.write()).unwrap(), sent);

@@ -129,6 +129,7 @@ grounds! {
     RoleIgnored = "role_ignored" Role stops, "push-settings: events[].ignoreFromRoleIds", "the sender has a role that is ignored";
     DeviceFound = "device_found" Device passes, "users/{userId}/devices", "the user has a device";
     DeviceNone = "device_none" Device stops, "users/{userId}/devices", "the user has no device";
+    DeviceGone = "device_gone" Device stops, "users/{userId}/devices", "the device was removed, or has become another user's, before the push could be sent";
     CredentialActive = "credential_active" Credential passes, "certificates", "an active credential reaches the device";
     CredentialPaused = "credential_paused" Credential passes, "certificates", "the active credential is faulty; the push is held until a good one is activated";
     CredentialNone = "credential_none" Credential stops, "certificates", "no active credential reaches the device";
@@ -168,6 +169,14 @@ impl Trail {
         let mut grounds = self.0.clone();
         grounds.push(ground);
         Self(grounds)
+    }
+
+    /// This trail up to a gate, with what that gate decides anew.
+    #[must_use]
+    pub fn revised(&self, ground: Ground) -> Self {
+        let before = self.0.iter().copied();
+        let before = before.filter(|other| other.gate() < ground.gate());
+        Self(before.chain([ground]).collect())
     }
 
     /// Words with spaces between, as records keep it.

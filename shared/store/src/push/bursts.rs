@@ -1,16 +1,22 @@
 //! How many pushes of one event a person has had lately, and how many were kept back.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValue;
-use domain::id::NetworkId;
+use domain::id::{EventId, NetworkId};
 use domain::push::device::UserId;
 use domain::push::throttle::{Bucket, Rate, Taken};
 use domain::time::Timestamp;
 
-use crate::item::{Reader, n};
+use crate::item::{Reader, n, s};
 use crate::key::Key;
 use crate::{Error, Store};
+
+/// How long a bucket is kept: it is full long before, but what it counted must outlast the trouble in
+/// which a summary is late.
+const KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
 
 /// How often a bucket is asked while others take from it.
 const MAX_ROUNDS: usize = 20;
@@ -24,13 +30,11 @@ pub enum Burst {
     Collapsed {
         /// When the summary may be sent.
         until: Timestamp,
-        /// It is the first: the summary is to be sent for.
-        first: bool,
     },
 }
 
 impl Store {
-    /// Takes a push of the event `name` from the person's bucket, or counts it as collapsed.
+    /// Takes a push of the event `name` from the person's bucket, if it has one.
     ///
     /// # Errors
     /// When the table does not answer, or others keep taking.
@@ -61,9 +65,7 @@ impl Store {
                     }
                 }
                 Taken::Collapsed { until } => {
-                    let count = self.count_collapsed(&key).await?;
-                    let first = count == 1;
-                    return Ok(Burst::Collapsed { until, first });
+                    return Ok(Burst::Collapsed { until });
                 }
             }
         }
@@ -105,7 +107,7 @@ impl Store {
     ) -> Result<bool, Error> {
         let sent = self
             .update(&Key::burst(network, user, name))
-            .update_expression("REMOVE collapsed")
+            .update_expression("REMOVE collapsed, firstEvent")
             .condition_expression("collapsed = :count")
             .expression_attribute_values(":count", n(count))
             .send()
@@ -124,8 +126,7 @@ impl Store {
         bucket: Bucket,
         rate: Rate,
     ) -> Result<bool, Error> {
-        // Full again by then, and so as good as gone.
-        let expires = bucket.at.after(rate.per.saturating_mul(2)).seconds();
+        let expires = bucket.at.after(rate.per.max(KEPT)).seconds();
         let call = self
             .update(key)
             .update_expression("SET millisLeft = :left, #at = :at, expires = :expires")
@@ -148,18 +149,34 @@ impl Store {
         }
     }
 
-    async fn count_collapsed(&self, key: &Key) -> Result<u64, Error> {
+    /// Counts a push that was kept back. Whether its event is the first since the last summary, and
+    /// so the one that has to send for the next: it is told so however often it is counted.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn count_collapsed(
+        &self,
+        network: &NetworkId,
+        user: &UserId,
+        name: &str,
+        event: &EventId,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         const OPERATION: &str = "counting a collapsed push";
         let sent = self
-            .update(key)
-            .update_expression("ADD collapsed :one")
+            .update(&Key::burst(network, user, name))
+            .update_expression(
+                "ADD collapsed :one SET firstEvent = if_not_exists(firstEvent, :event), expires = :expires",
+            )
             .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":event", s(event.as_str()))
+            .expression_attribute_values(":expires", n(now.after(KEPT).seconds()))
             .return_values(ReturnValue::UpdatedNew)
             .send()
             .await;
         let updated = sent.map_err(Error::call(OPERATION))?;
         let item = updated.attributes.unwrap_or_default();
-        Reader::new(&item, OPERATION).number("collapsed")
+        Ok(Reader::new(&item, OPERATION).text("firstEvent")? == event.as_str())
     }
 }
 

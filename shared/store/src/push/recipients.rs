@@ -151,10 +151,7 @@ impl Store {
             .map_err(Error::call(OPERATION))?;
         let mut recipients = Vec::new();
         for item in answer.items() {
-            let stored = read(item, OPERATION)?.recipient;
-            if !stored.devices.is_empty() {
-                recipients.push(stored);
-            }
+            recipients.push(read(item, OPERATION)?.recipient);
         }
         let next = answer
             .last_evaluated_key()
