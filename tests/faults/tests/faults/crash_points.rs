@@ -1,5 +1,6 @@
 //! Not at random: a process dies at every await point there is, one after the other.
 
+use crate::oracle::judge;
 use crate::plan::{Action, Behaviour, Character, Death, EndpointPlan, Plan};
 use crate::sandbox::Kind;
 use crate::seeds::simulate;
@@ -39,7 +40,12 @@ fn die_everywhere(kind: Kind, invocation: usize, plan: fn(Death) -> Plan, ends: 
             invocation,
             poll,
         };
-        let (account, trace) = simulate("crash", u64::from(poll), |_| plan(death));
+        let (account, trace) = simulate(
+            "crash",
+            u64::from(poll),
+            |_| plan(death),
+            async |world| judge(world).await,
+        );
         let shown = || format!("poll {poll}:\n{}", trace.join("\n"));
         assert!(
             account.broken.is_empty(),

@@ -14,6 +14,7 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use queue::message::DeliveryMessage;
+use queue::push::{AudienceMessage, PushMessage};
 use serde_json::Value;
 
 use crate::sandbox::Process;
@@ -195,16 +196,29 @@ fn note_copies(stage: &Stage, target: &str, request: &HttpRequest) {
     let sent: Value = serde_json::from_slice(body).unwrap_or_default();
     for entry in sent["Entries"].as_array().into_iter().flatten() {
         let text = entry["MessageBody"].as_str().unwrap_or_default();
-        if let Ok(message) = DeliveryMessage::read(text) {
-            stage.copied(&message.delivery.to_string());
-        } else if let Some(id) = event_id(text) {
-            stage.copied(&id);
+        if let Some(subject) = subject(text) {
+            stage.copied(&subject);
         }
     }
 }
 
-/// The id that a message of the events queue names.
-pub(crate) fn event_id(text: &str) -> Option<String> {
+/// What a message is about: a delivery, a push to a device, or an event.
+pub(crate) fn subject(text: &str) -> Option<String> {
+    if let Ok(message) = DeliveryMessage::read(text) {
+        return Some(message.delivery.to_string());
+    }
+    if let Ok(message) = PushMessage::read(text) {
+        let (event, device) = (message.event.as_str(), message.device.id.as_str());
+        return Some(push_subject(event, device));
+    }
+    if let Ok(message) = AudienceMessage::read(text) {
+        return Some(message.event.to_string());
+    }
     let message: Value = serde_json::from_str(text).ok()?;
     message["id"].as_str().map(str::to_owned)
+}
+
+/// What a message about one event's push to one device is about.
+pub(crate) fn push_subject(event: &str, device: &str) -> String {
+    format!("{event} to {device}")
 }

@@ -10,9 +10,13 @@ mod faulty;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod lambda;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod plan;
+#[cfg(test)]
+mod push;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]

@@ -10,6 +10,7 @@ use domain::replay::State as JobState;
 use store::{Delivery, DeliveryFilter, Order};
 
 use crate::plan::Action;
+use crate::seeds::Tally;
 use crate::stage::Post;
 use crate::world::{World, event_name};
 
@@ -291,8 +292,12 @@ fn is_excused(world: &World, post: &Post, delivery: &Delivery) -> bool {
         || stage.was_copied(&delivery.id.to_string())
 }
 
-impl Account {
-    pub(crate) fn add(&mut self, other: &Self) {
+impl Tally for Account {
+    fn broken(&self) -> &[String] {
+        &self.broken
+    }
+
+    fn add(&mut self, other: &Self) {
         self.delivered += other.delivered;
         self.dead += other.dead;
         self.waiting += other.waiting;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use crate::chance::Chance;
+use crate::push::plan::{Meddling, PushPlan};
 use crate::sandbox::Kind;
 
 const HOUR: u64 = 3600;
 
 /// Enough to be in each other's way.
-const PROCESSES: usize = 3;
+pub(crate) const PROCESSES: usize = 3;
 
 /// How a receiver behaves. What is not for ever ends with the storm.
 #[derive(Debug, Clone, PartialEq)]
@@ -117,6 +118,8 @@ pub(crate) enum Action {
     SwitchOff(usize),
     SwitchOn(usize),
     Delete(usize),
+    /// Something about pushes.
+    Push(Meddling),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -182,6 +185,8 @@ pub(crate) struct Plan {
     pub(crate) death: Option<Death>,
     /// Most processes of one function at work at the same time.
     pub(crate) processes: usize,
+    /// `None` in a world without pushes.
+    pub(crate) push: Option<PushPlan>,
 }
 
 impl Plan {
@@ -198,6 +203,7 @@ impl Plan {
             calm: 0,
             death: None,
             processes: PROCESSES,
+            push: None,
         }
     }
 
@@ -219,6 +225,15 @@ impl Plan {
             calm,
             death: None,
             processes: PROCESSES,
+            push: None,
+        }
+    }
+
+    /// The functions at work.
+    pub(crate) fn kinds(&self) -> &'static [Kind] {
+        match self.push {
+            None => &Kind::OF_WEBHOOKS,
+            Some(_) => &Kind::OF_PUSHES,
         }
     }
 
@@ -297,7 +312,7 @@ fn meddling(chance: &Chance, endpoints: usize, calm: u64) -> Vec<(u64, Action)> 
     actions
 }
 
-fn rates(chance: &Chance) -> Rates {
+pub(crate) fn rates(chance: &Chance) -> Rates {
     // Most storms have a few kinds of trouble; some have all, some none.
     let rate = |most: f64| {
         if chance.happens(0.5) {
@@ -319,7 +334,7 @@ fn rates(chance: &Chance) -> Rates {
     }
 }
 
-fn outages(chance: &Chance, calm: u64) -> Vec<Outage> {
+pub(crate) fn outages(chance: &Chance, calm: u64) -> Vec<Outage> {
     ["DynamoDB", "AmazonSQS", "secretsmanager"]
         .into_iter()
         .filter(|_| chance.happens(0.2))

@@ -20,6 +20,7 @@ use telemetry::Telemetry;
 use crate::faulty::Faulty;
 use crate::receiver::{dialer, resolver};
 use crate::stage::Stage;
+use crate::world::World;
 
 /// The functions that move events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,16 +30,39 @@ pub(crate) enum Kind {
     Sweep,
     Quarantine,
     Replay,
+    PushFanout,
+    PushDispatch,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const OF_WEBHOOKS: [Self; 5] = [
         Self::Fanout,
         Self::Dispatch,
         Self::Sweep,
         Self::Quarantine,
         Self::Replay,
     ];
+
+    pub(crate) const OF_PUSHES: [Self; 4] = [
+        Self::Fanout,
+        Self::Quarantine,
+        Self::PushFanout,
+        Self::PushDispatch,
+    ];
+
+    /// Polls within which a process of it that is to die does.
+    pub(crate) fn dying_polls(self) -> u64 {
+        match self {
+            // It opens a connection to each provider first.
+            Self::PushDispatch => 150,
+            Self::Fanout
+            | Self::Dispatch
+            | Self::Sweep
+            | Self::Quarantine
+            | Self::Replay
+            | Self::PushFanout => 60,
+        }
+    }
 
     pub(crate) fn package(self) -> &'static str {
         match self {
@@ -47,6 +71,8 @@ impl Kind {
             Self::Sweep => "retry-sweep",
             Self::Quarantine => "quarantine",
             Self::Replay => "replay-jobs",
+            Self::PushFanout => "push-fanout",
+            Self::PushDispatch => "push-dispatch",
         }
     }
 
@@ -103,13 +129,8 @@ macro_rules! batches {
 
 impl Sandbox {
     /// A cold start: empty caches, no connections, a clock that may be a little off.
-    pub(crate) fn start(
-        stage: &Arc<Stage>,
-        cloud: &Embedded,
-        template: &Template,
-        kind: Kind,
-        number: usize,
-    ) -> Self {
+    pub(crate) fn start(world: &World, kind: Kind, number: usize) -> Self {
+        let stage = &world.stage;
         let skew = if stage.plan.calm > 0 {
             stage.chance.number(0..10_000)
         } else {
@@ -120,11 +141,23 @@ impl Sandbox {
             invocation: AtomicUsize::new(usize::MAX),
             skew: AtomicI64::new(i64::try_from(skew).unwrap() - 5_000),
         });
-        let platform = platform(stage, cloud, kind.function(template), &process);
+        let platform = platform(
+            stage,
+            &world.cloud,
+            kind.function(&world.template),
+            &process,
+        );
         let call: Call = match kind {
             Kind::Fanout => batches!(event_fanout, event_fanout::Deps::new(&platform).unwrap()),
             Kind::Quarantine => batches!(quarantine, quarantine::Deps::new(&platform).unwrap()),
             Kind::Replay => batches!(replay_jobs, replay_jobs::Deps::new(&platform).unwrap()),
+            Kind::PushFanout => batches!(push_fanout, push_fanout::Deps::new(&platform).unwrap()),
+            Kind::PushDispatch => {
+                let phones = world.phones.as_ref().unwrap();
+                let deps = push_dispatch::Deps::new(&platform).unwrap();
+                let hosts = phones.providers.hosts(&process);
+                batches!(push_dispatch, deps.speaking_to(hosts))
+            }
             Kind::Dispatch => {
                 let client = Client::builder(AddressPolicy::LoopbackAllowed)
                     .resolver(resolver(stage))

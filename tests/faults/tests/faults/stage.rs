@@ -1,6 +1,6 @@
 //! What all parts of a simulation share: time, chance, the plan, and the account of what happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -23,6 +23,8 @@ pub(crate) struct Stage {
     /// The secret each endpoint verifies with.
     pub(crate) secrets: Mutex<Vec<String>>,
     invocations: Mutex<Vec<Invocation>>,
+    /// Which invocations worked on a message about something.
+    workers: Mutex<BTreeMap<String, Vec<usize>>>,
     posts: Mutex<Vec<Post>>,
     copied: Mutex<BTreeSet<String>>,
     clock_jumps: Mutex<Vec<u64>>,
@@ -37,6 +39,18 @@ pub(crate) struct Invocation {
     pub(crate) died: bool,
     /// The table refused something, or its answer was lost.
     pub(crate) table_trouble: bool,
+    /// A provider's answer to it may have been lost.
+    pub(crate) wire_trouble: bool,
+    /// Its clock was off by more than clocks are.
+    pub(crate) wrong_clock: bool,
+    over: bool,
+}
+
+impl Invocation {
+    /// What it did may have been left unrecorded, through no doing of ours.
+    pub(crate) fn had_trouble(&self) -> bool {
+        self.died || self.table_trouble || self.wire_trouble
+    }
 }
 
 /// One request as a receiver saw it, whole.
@@ -65,6 +79,7 @@ impl Stage {
             plan,
             secrets: Mutex::default(),
             invocations: Mutex::default(),
+            workers: Mutex::default(),
             posts: Mutex::default(),
             copied: Mutex::default(),
             clock_jumps: Mutex::default(),
@@ -100,14 +115,52 @@ impl Stage {
         self.trace.lock().unwrap().clone()
     }
 
-    pub(crate) fn begin(&self) -> usize {
+    /// Notes a run of a function on messages about these `subjects`; gives its number. `skew` is how
+    /// wrong its clock is, in milliseconds.
+    pub(crate) fn begin(&self, subjects: Vec<String>, skew: i64) -> usize {
         let mut all = self.invocations.lock().unwrap();
-        all.push(Invocation::default());
-        all.len() - 1
+        all.push(Invocation {
+            wrong_clock: skew.abs() > 5_000,
+            ..Invocation::default()
+        });
+        let number = all.len() - 1;
+        let mut workers = self.workers.lock().unwrap();
+        for subject in subjects {
+            workers.entry(subject).or_default().push(number);
+        }
+        number
+    }
+
+    pub(crate) fn ended(&self, invocation: usize) {
+        self.invocations.lock().unwrap()[invocation].over = true;
+    }
+
+    /// All that worked on a message about this.
+    pub(crate) fn workers(&self, subject: &str) -> Vec<Invocation> {
+        let workers = self.workers.lock().unwrap();
+        let numbers = workers.get(subject).into_iter().flatten();
+        numbers.map(|number| self.invocation(*number)).collect()
+    }
+
+    /// An answer to this invocation may get lost.
+    pub(crate) fn wire_trouble(&self, invocation: usize) {
+        if let Some(one) = self.invocations.lock().unwrap().get_mut(invocation) {
+            one.wire_trouble = true;
+        }
+    }
+
+    /// An answer to any invocation under way may get lost.
+    pub(crate) fn wire_trouble_for_all(&self) {
+        let mut all = self.invocations.lock().unwrap();
+        for one in all.iter_mut().filter(|one| !one.over) {
+            one.wire_trouble = true;
+        }
     }
 
     pub(crate) fn died(&self, invocation: usize) {
-        self.invocations.lock().unwrap()[invocation].died = true;
+        let mut all = self.invocations.lock().unwrap();
+        all[invocation].died = true;
+        all[invocation].over = true;
     }
 
     pub(crate) fn table_trouble(&self, invocation: usize) {

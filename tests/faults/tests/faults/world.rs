@@ -1,12 +1,10 @@
-//! Lambda, its event sources and its scheduler, in a time of their own.
+//! Everything there is, and what people do to it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use aws_lambda_events::sqs::SqsBatchResponse;
-use aws_local::{Embedded, Location, Received};
+use aws_local::{Embedded, Location};
 use domain::delivery::State;
 use domain::endpoint::{Disabled, Endpoint, Format, Limits, SecretRef, Timeout, disabled};
 use domain::event::{Draft, Origin};
@@ -16,34 +14,33 @@ use domain::replay::{Job, Wanted};
 use domain::retry::Schedule;
 use domain::signing::{Key, Scheme};
 use domain::time::Timestamp;
-use local::template::{QueueSource, Template};
+use local::template::Template;
 use queue::message::write_event;
 use queue::replay::ReplayMessage;
 use queue::{Outgoing, Queue};
 use runtime::{Aws, Random};
 use serde_json::value::RawValue;
-use store::{DUE_SHARDS, Due, Store};
+use store::Store;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::sleep_until;
 use vault::{Headers, Vault};
 
 use crate::chance::Chance;
-use crate::faulty::{Faulty, event_id};
+use crate::faulty::Faulty;
+use crate::lambda::Finished;
 use crate::plan::{self, Action, EndpointPlan, Plan};
+use crate::push::world::Phones;
 use crate::receiver;
-use crate::sandbox::{Dying, Input, Kind, Sandbox};
+use crate::sandbox::{Kind, Sandbox};
 use crate::stage::Stage;
 
-/// Polls within which a process that is to die does.
-const DYING_POLLS: u64 = 60;
 /// Longer than any schedule and the five days until an endpoint is switched off.
-const HORIZON_MS: u64 = 20 * 24 * 3600 * 1000;
-const MINUTE_MS: u64 = 60_000;
-/// The sweep looks this far ahead, so it is called this long before something is due.
-const LOOK_AHEAD_MS: u64 = 90_000;
+pub(crate) const HORIZON_MS: u64 = 20 * 24 * 3600 * 1000;
 
 pub(crate) const NETWORK: &str = "demo";
 pub(crate) const EVENT_TYPE: &str = "message.didCreate";
+/// Of events with a push.
+const PUSHED_TYPE: &str = "message.created";
 
 /// A delivery's events as reported, by number.
 pub(crate) fn event_name(number: usize) -> String {
@@ -56,31 +53,19 @@ pub(crate) struct World {
     pub(crate) network: NetworkId,
     /// As created; some may be gone by the end.
     pub(crate) endpoints: Vec<Endpoint>,
-    cloud: Embedded,
-    template: Template,
-    aws: Aws,
-    warm: BTreeMap<Kind, Vec<Sandbox>>,
-    at_work: BTreeMap<Kind, usize>,
-    begun: BTreeMap<Kind, usize>,
-    running: JoinSet<Finished>,
-    started: usize,
-    acted: usize,
-    swept_ms: u64,
-}
-
-/// What a process was handed.
-enum Work {
-    Batch { queue: String, batch: Vec<Received> },
-    Sweep,
-}
-
-/// How it went.
-struct Finished {
-    kind: Kind,
-    work: Work,
-    /// `None` when its process died.
-    survivor: Option<Sandbox>,
-    answer: Option<SqsBatchResponse>,
+    /// `None` in a world without pushes.
+    pub(crate) phones: Option<Phones>,
+    pub(crate) cloud: Embedded,
+    pub(crate) template: Template,
+    pub(crate) aws: Aws,
+    pub(crate) warm: BTreeMap<Kind, Vec<Sandbox>>,
+    pub(crate) at_work: BTreeMap<Kind, usize>,
+    pub(crate) begun: BTreeMap<Kind, usize>,
+    pub(crate) running: JoinSet<Finished>,
+    pub(crate) started: usize,
+    /// How many of the plan's actions are done.
+    pub(crate) acted: usize,
+    pub(crate) swept_ms: u64,
 }
 
 impl World {
@@ -95,6 +80,7 @@ impl World {
             store: Store::new(aws.dynamodb(), &environment["TABLE_NAME"]),
             network: NetworkId::parse(NETWORK).unwrap(),
             endpoints: Vec::new(),
+            phones: stage.plan.push.is_some().then(|| Phones::new(&stage)),
             warm: BTreeMap::new(),
             at_work: BTreeMap::new(),
             begun: BTreeMap::new(),
@@ -110,21 +96,28 @@ impl World {
         for number in 0..world.stage.plan.endpoints.len() {
             world.create(number).await;
         }
+        world.hand_over_phones().await;
         world
+    }
+
+    pub(crate) fn random(&self) -> Random {
+        let chance = self.stage.chance.clone();
+        Random::from_fn(move |bytes| chance.fill(bytes))
+    }
+
+    pub(crate) fn vault(&self) -> Vault {
+        let environment = &Kind::Dispatch.function(&self.template).environment;
+        let prefix = environment["SECRET_PREFIX"].clone();
+        Vault::new(self.aws.secretsmanager(), prefix, self.random())
     }
 
     async fn create(&mut self, number: usize) {
         let stage = Arc::clone(&self.stage);
-        let random = {
-            let chance = stage.chance.clone();
-            Random::from_fn(move |bytes| chance.fill(bytes))
-        };
-        let environment = &Kind::Dispatch.function(&self.template).environment;
-        let prefix = environment["SECRET_PREFIX"].clone();
+        let random = self.random();
         let key = Key::generate(Scheme::default(), random.bytes());
         let now = Timestamp::from_millis(stage.time.now());
         let id = EndpointId::generate(now, random.bytes());
-        let vault = Vault::new(self.aws.secretsmanager(), prefix, random);
+        let vault = self.vault();
         let secret = vault.add(&self.network, id, &key, &Headers::new()).await;
         stage.secrets.lock().unwrap().push(key.expose().to_owned());
         let plan = stage.plan.endpoints[number].clone();
@@ -209,6 +202,7 @@ impl World {
                         assert!(self.store.delete_endpoint(&endpoint).await.unwrap());
                     }
                 }
+                Action::Push(action) => self.meddle(action).await,
             }
         }
     }
@@ -250,13 +244,14 @@ impl World {
 
     async fn report(&self, number: usize) {
         let data = RawValue::from_string(format!(r#"{{"number":{number}}}"#)).unwrap();
+        let push = self.push_of(number);
         let draft = Draft {
             id: None,
-            event: EVENT_TYPE,
+            event: push.as_ref().map_or(EVENT_TYPE, |_| PUSHED_TYPE),
             data: &data,
             timestamp: None,
             version: None,
-            push: None,
+            push: push.as_deref(),
             origin: Origin::Producer,
         };
         let id = EventId::parse(&event_name(number)).unwrap();
@@ -282,51 +277,6 @@ impl World {
         }
     }
 
-    /// Hands visible messages to processes, as long as there are some free.
-    async fn hand_out(&mut self) {
-        let mut sources = self.template.sources.clone();
-        // Receiving from a queue is what moves its worn-out messages to its dead-letter queue.
-        sources.sort_by_key(|source| self.kind(source) == Some(Kind::Quarantine));
-        for source in sources {
-            let Some(kind) = self.kind(&source) else {
-                continue;
-            };
-            while self.has_room(kind) {
-                let stage = Arc::clone(&self.stage);
-                let most = if stage.storms() {
-                    1 + stage.chance.index(10)
-                } else {
-                    10
-                };
-                let mut batch = self
-                    .cloud
-                    .sqs()
-                    .receive(&source.queue, most, Duration::ZERO)
-                    .await;
-                if batch.is_empty() {
-                    break;
-                }
-                stage.chance.shuffle(&mut batch);
-                if stage.doubles(stage.plan.rates.twice) {
-                    stage.tell(&format!("{} hands a batch out twice", source.queue));
-                    self.note_copies(&batch);
-                    self.start(kind, batch_of(&source, batch.clone()));
-                }
-                self.start(kind, batch_of(&source, batch));
-            }
-        }
-    }
-
-    fn note_copies(&self, batch: &[Received]) {
-        for received in batch {
-            if let Ok(message) = queue::message::DeliveryMessage::read(&received.body) {
-                self.stage.copied(&message.delivery.to_string());
-            } else if let Some(id) = event_id(&received.body) {
-                self.stage.copied(&id);
-            }
-        }
-    }
-
     /// Queues that still hold a message.
     pub(crate) fn unfinished(&self) -> Vec<String> {
         let names = self.template.queues.iter().map(|queue| &queue.name);
@@ -335,184 +285,6 @@ impl World {
             counts.visible + counts.in_flight + counts.delayed > 0
         };
         names.filter(holds).cloned().collect()
-    }
-
-    fn kind(&self, source: &QueueSource) -> Option<Kind> {
-        let function = self.template.function(&source.function)?;
-        Kind::ALL
-            .into_iter()
-            .find(|kind| kind.package() == function.package)
-    }
-
-    fn has_room(&self, kind: Kind) -> bool {
-        self.at_work(kind) < self.stage.plan.processes
-    }
-
-    fn at_work(&self, kind: Kind) -> usize {
-        self.at_work.get(&kind).copied().unwrap_or_default()
-    }
-
-    /// Gives work to a process of this function, and decides what happens to it.
-    fn start(&mut self, kind: Kind, work: Work) {
-        let stage = Arc::clone(&self.stage);
-        *self.at_work.entry(kind).or_default() += 1;
-        let sandbox = self.warm.entry(kind).or_default().pop();
-        let sandbox = sandbox.unwrap_or_else(|| {
-            self.started += 1;
-            Sandbox::start(&stage, &self.cloud, &self.template, kind, self.started)
-        });
-        if stage.goes_wrong(stage.plan.rates.wrong_clock) {
-            let wrong = *stage.chance.pick(&[-3_600_000, -30_000, 30_000, 3_600_000]);
-            sandbox.process.skew.store(wrong, Ordering::SeqCst);
-            stage.clock_jumped();
-        }
-        if !stage.storms() {
-            // Once the storm is over, clocks are set right.
-            sandbox.process.skew.store(0, Ordering::SeqCst);
-        }
-        let mut hold = Duration::ZERO;
-        if let Work::Batch { batch, .. } = &work
-            && stage.goes_wrong(stage.plan.rates.held)
-        {
-            hold = stage.chance.millis(0..600_000);
-            // By then the messages may be handed out again, to be worked on at the same time.
-            self.note_copies(batch);
-        }
-        let begun = self.begun.entry(kind).or_default();
-        let dies = match stage.plan.death {
-            Some(death) if (death.kind, death.invocation) == (kind, *begun) => Some(death.poll),
-            _ if stage.goes_wrong(stage.plan.rates.crash) => {
-                Some(u32::try_from(stage.chance.number(0..DYING_POLLS)).unwrap())
-            }
-            _ => None,
-        };
-        *begun += 1;
-        let limit = kind.function(&self.template).timeout;
-        self.running.spawn(async move {
-            tokio::time::sleep(hold).await;
-            invoke(&stage, sandbox, work, dies, limit).await
-        });
-    }
-
-    async fn finish(&mut self, finished: Finished) {
-        let stage = Arc::clone(&self.stage);
-        let Finished {
-            kind,
-            work,
-            survivor,
-            answer,
-        } = finished;
-        *self.at_work.entry(kind).or_default() -= 1;
-        let warm = self.warm.entry(kind).or_default();
-        // Now and then Lambda ends a process that did nothing wrong.
-        warm.extend(survivor.filter(|_| !stage.goes_wrong(0.2)));
-        let (Work::Batch { queue, batch }, Some(answer)) = (work, answer) else {
-            return;
-        };
-        if stage.goes_wrong(stage.plan.rates.undeleted) {
-            stage.tell(&format!("{queue} keeps a finished batch"));
-            return;
-        }
-        let receipts = local::succeeded(&batch, &answer);
-        stage.time.tell_cloud();
-        if !receipts.is_empty() {
-            self.cloud
-                .sqs()
-                .delete_batch(&queue, &receipts)
-                .await
-                .unwrap();
-        }
-    }
-
-    /// The next moment at which something can happen by itself.
-    async fn next_wake(&mut self) -> Option<Instant> {
-        let time = self.stage.time.clone();
-        let queues = self
-            .template
-            .sources
-            .iter()
-            .filter(|source| self.kind(source).is_some_and(|kind| self.has_room(kind)));
-        let visible = queues.filter_map(|source| self.cloud.sqs().next_visible_ms(&source.queue));
-        let visible = visible.min().map(|ms| time.at_epoch(ms));
-        let action = self.stage.plan.delay(self.acted);
-        let action = action.map(|at| time.at(u64::try_from(at.as_millis()).unwrap()));
-        let soon = visible.into_iter().chain(action).min();
-        let sweep = self.next_sweep().await;
-        soon.into_iter().chain(sweep).min()
-    }
-
-    /// Sweeps if it is time; else gives the minute of the next sweep that finds something.
-    async fn next_sweep(&mut self) -> Option<Instant> {
-        if self.at_work(Kind::Sweep) > 0 {
-            return None;
-        }
-        let due = self.due().await;
-        let first = due.iter().map(|due| due.due.millis()).min()?;
-        let first = first.saturating_sub(LOOK_AHEAD_MS).max(self.swept_ms + 1);
-        let minute = first.div_ceil(MINUTE_MS) * MINUTE_MS;
-        if minute > self.stage.time.now() {
-            return Some(self.stage.time.at_epoch(minute));
-        }
-        self.swept_ms = self.stage.time.now();
-        self.start(Kind::Sweep, Work::Sweep);
-        None
-    }
-
-    async fn due(&self) -> Vec<Due> {
-        let until = Timestamp::from_millis(self.stage.time.now() + 2 * HORIZON_MS);
-        let mut all = Vec::new();
-        for shard in 0..DUE_SHARDS {
-            let page = self.store.due(shard, until, 100, None).await.unwrap();
-            all.extend(page.due.into_iter().map(Result::unwrap));
-        }
-        all
-    }
-}
-
-fn batch_of(source: &QueueSource, batch: Vec<Received>) -> Work {
-    Work::Batch {
-        queue: source.queue.clone(),
-        batch,
-    }
-}
-
-async fn invoke(
-    stage: &Stage,
-    sandbox: Sandbox,
-    work: Work,
-    dies: Option<u32>,
-    limit: Duration,
-) -> Finished {
-    let kind = sandbox.kind;
-    let invocation = stage.begin();
-    sandbox
-        .process
-        .invocation
-        .store(invocation, Ordering::SeqCst);
-    let (input, size) = match &work {
-        Work::Batch { queue, batch } => {
-            (Input::Batch(local::batch_event(queue, batch)), batch.len())
-        }
-        Work::Sweep => (Input::Tick, 0),
-    };
-    stage.tell(&format!("{} begins with {size}", sandbox.process.name));
-    let call = Dying::after(dies.unwrap_or(u32::MAX), (sandbox.call)(input));
-    let Ok(Some(answer)) = timeout(limit, call).await else {
-        stage.died(invocation);
-        stage.tell(&format!("{} DIES", sandbox.process.name));
-        return Finished {
-            kind,
-            work,
-            survivor: None,
-            answer: None,
-        };
-    };
-    stage.tell(&format!("{} ends", sandbox.process.name));
-    Finished {
-        kind,
-        work,
-        survivor: Some(sandbox),
-        answer: answer.ok(),
     }
 }
 

@@ -1,0 +1,11 @@
+//! Pushes, from an event to a phone, when everything goes wrong.
+
+mod crash_points;
+mod mass;
+mod material;
+mod oracle;
+pub(crate) mod plan;
+mod provider;
+mod season;
+mod wire;
+pub(crate) mod world;

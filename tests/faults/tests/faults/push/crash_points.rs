@@ -1,0 +1,152 @@
+//! Not at random: a process dies at every await point there is, one after the other.
+
+use domain::credential::Provider;
+
+use crate::plan::{Death, Plan};
+use crate::push::oracle::judge;
+use crate::push::plan::{Audience, Meddling, PushPlan, Wanted, slot};
+use crate::sandbox::Kind;
+use crate::seeds::simulate;
+
+const REPORTED: u64 = 1_000;
+
+/// How many pushes are sent in the end, and how many are not: dead, or stopped because their device is
+/// gone.
+type Ends = (usize, usize);
+
+fn die_everywhere(kind: Kind, invocation: usize, plan: fn() -> Plan, ends: Ends) {
+    for poll in 0..10_000 {
+        let death = Death {
+            kind,
+            invocation,
+            poll,
+        };
+        let (account, trace) = simulate(
+            "push-crash",
+            u64::from(poll),
+            |_| Plan {
+                death: Some(death),
+                ..plan()
+            },
+            async |world| judge(world).await,
+        );
+        let shown = || format!("poll {poll}:\n{}", trace.join("\n"));
+        let broken = &account.broken;
+        assert!(broken.is_empty(), "{broken:?} {}", shown());
+        let unsent = account.dead + account.gated;
+        assert_eq!((account.sent, unsent), ends, "{}", shown());
+        let died = trace.iter().any(|line| line.ends_with("DIES"));
+        let most = if died { 3 } else { 0 };
+        assert!(account.repeated <= most, "{}", shown());
+        if !died {
+            // It was done before: that was every point there is.
+            assert!(poll > 5, "{}", shown());
+            return;
+        }
+    }
+    panic!("it never got done");
+}
+
+/// A phone of each provider's, and one push for all.
+fn everybody(audience: Audience) -> Plan {
+    use Provider::{Apns, Baidu, Fcm};
+    let wanted = Wanted {
+        audience,
+        ttl: None,
+    };
+    let phones = [Apns, Fcm, Baidu].map(slot);
+    PushPlan::calm(&phones, vec![wanted]).world(&[REPORTED], Vec::new())
+}
+
+fn named() -> Plan {
+    everybody(Audience::Named(vec![0, 1, 2]))
+}
+
+fn broadcast() -> Plan {
+    everybody(Audience::Everyone)
+}
+
+/// Two pushes at once for one person, who wants one a minute: the second becomes a summary.
+fn burst() -> Plan {
+    let push = PushPlan {
+        burst: 1,
+        ..PushPlan::calm(
+            &[slot(Provider::Apns)],
+            vec![Wanted::of(&[0]), Wanted::of(&[0])],
+        )
+    };
+    push.world(&[REPORTED, REPORTED], Vec::new())
+}
+
+/// Google's token service is down at first.
+fn no_token() -> Plan {
+    let push = PushPlan {
+        no_tokens: (0, 5_000),
+        ..PushPlan::calm(&[slot(Provider::Fcm)], vec![Wanted::of(&[0])])
+    };
+    push.world(&[REPORTED], Vec::new())
+}
+
+/// One of two phones has lost its application.
+fn uninstalled() -> Plan {
+    let push = PushPlan::calm(&[slot(Provider::Apns); 2], vec![Wanted::of(&[0, 1])]);
+    push.world(&[REPORTED], vec![(0, Meddling::Uninstall(0))])
+}
+
+/// The credential was revoked; a good one is activated ten minutes later.
+fn revoked() -> Plan {
+    let apple = slot(Provider::Apns);
+    let push = PushPlan::calm(&[apple; 2], vec![Wanted::of(&[0, 1])]);
+    let meddling = vec![(0, Meddling::Revoke(apple)), (600_000, Meddling::Mend)];
+    push.world(&[REPORTED], meddling)
+}
+
+#[test]
+fn fan_out_to_named_people_may_die_anywhere() {
+    die_everywhere(Kind::PushFanout, 0, named, (3, 0));
+}
+
+#[test]
+fn a_broadcast_may_die_anywhere() {
+    die_everywhere(Kind::PushFanout, 0, broadcast, (3, 0));
+}
+
+#[test]
+fn a_burst_may_die_anywhere() {
+    die_everywhere(Kind::PushFanout, 0, burst, (2, 0));
+}
+
+#[test]
+fn a_summary_may_die_anywhere() {
+    die_everywhere(Kind::PushFanout, 1, burst, (2, 0));
+}
+
+#[test]
+fn a_first_send_may_die_anywhere() {
+    die_everywhere(Kind::PushDispatch, 0, named, (3, 0));
+}
+
+#[test]
+fn a_try_without_an_access_token_may_die_anywhere() {
+    die_everywhere(Kind::PushDispatch, 0, no_token, (1, 0));
+}
+
+#[test]
+fn a_later_try_may_die_anywhere() {
+    die_everywhere(Kind::PushDispatch, 1, no_token, (1, 0));
+}
+
+#[test]
+fn the_end_of_a_token_may_die_anywhere() {
+    die_everywhere(Kind::PushDispatch, 0, uninstalled, (1, 1));
+}
+
+#[test]
+fn the_pause_of_a_credential_may_die_anywhere() {
+    die_everywhere(Kind::PushDispatch, 0, revoked, (2, 0));
+}
+
+#[test]
+fn a_look_at_what_is_held_may_die_anywhere() {
+    die_everywhere(Kind::PushDispatch, 1, revoked, (2, 0));
+}
