@@ -318,7 +318,7 @@ impl World {
             },
             created: now,
         };
-        self.store.put_credential(&record).await.unwrap();
+        self.store.put_credential(&record, None).await.unwrap();
         let known = self.store.credentials(&self.network).await.unwrap();
         let before = known.in_slot(slot).map(|(active, _)| active);
         let active = self.store.activate_credential(&record, before, now).await;
