@@ -104,6 +104,32 @@ async fn a_credential_that_dies_holds_its_pushes_until_a_good_one_is_activated()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waited_for_one_is_not_shown_to_who_has_the_phone_by_then() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let (apple, fingerprint) = push_certificate(&[1, 2], (2020, 2090));
+    fanfare.activate(slot(Provider::Apns), &apple).await;
+    fanfare.ios("ann", &phone('a')).await;
+    fanfare.ios("cy", &phone('c')).await;
+    fanfare.phones().expire_certificate(fingerprint);
+    let push = json!({ "targetIds": ["ann", "cy"], "params": {} });
+    let event = fanfare.push(push).await;
+    fanfare.in_state(&event, "held", 2).await;
+    fanfare.ios("bob", &phone('a')).await;
+    let (fresh, _) = push_certificate(&[1, 2], (2020, 2090));
+    fanfare.activate(slot(Provider::Apns), &fresh).await;
+    until_later(&fanfare, &clock, 5, || fanfare.phones().delivered() == 1).await;
+    let told = fanfare.in_state(&event, "gated", 1).await;
+    assert!(
+        told.body.to_string().contains("device_gone"),
+        "{}",
+        told.body
+    );
+    assert_eq!(fanfare.phones().delivered(), 1);
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_recovery_is_told_once_when_a_push_gets_through_and_what_waited_goes_within_seconds() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
