@@ -153,9 +153,22 @@ Create an endpoint for it, post an event, list its deliveries:
   curl -sS "{base}/webhooks/$EP/deliveries" -H 'Authorization: Bearer {admin}'
 
 The first line shows the endpoint's secret, once; `{program} listen --secret whsec_…` verifies with it.
-{aws}
+{phones}{aws}
 Ctrl-C ends it."#,
+        phones = phones_help(system, &program),
         aws = aws_help(system),
+    )
+}
+
+fn phones_help(system: &System, program: &str) -> String {
+    if system.simulator().is_none() {
+        return String::new();
+    }
+    let api = system.api();
+    format!(
+        r#"
+Apple, Google and Baidu are simulated: what their phones get is printed here and listed at {api}/v1/simulator/pushes. `{program} demo --push --verbose` shows every call from a certificate to a phone.
+"#
     )
 }
 

@@ -1,7 +1,8 @@
 //! The paths that SDKs made for social.plus call. Their key is in `X-API-Key` and names the
 //! network, because the path does not.
 
-use http_api::{Call, Failure, ProblemBody, Reply};
+use domain::field::FieldError;
+use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 
 use super::devices::{register_one, remove_one};
 use crate::Deps;
@@ -53,7 +54,10 @@ pub(crate) fn remove_doc() {}
 
 pub(crate) async fn remove(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["deviceId", "userId"])?;
-    let id = call.query("deviceId").unwrap_or_default();
+    let id = call.query("deviceId").ok_or_else(|| {
+        let error = FieldError::new("deviceId", "required", "is required, as a query parameter");
+        Problem::InvalidFields(vec![error])
+    })?;
     remove_one(deps, &call.network()?, id).await?;
     Ok(Reply::json(200, &DONE))
 }

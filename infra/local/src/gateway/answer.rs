@@ -33,7 +33,7 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED,
                 "unauthorized",
                 "Unauthorized",
-                "The request carries no API key. Send the header `Authorization: Bearer <key>`.",
+                "The request carries no API key. Send the header `Authorization: Bearer <key>`, or at `/v1/notification` the header `X-API-Key: <key>`.",
             ),
             Self::Forbidden => (
                 StatusCode::FORBIDDEN,
