@@ -186,3 +186,21 @@ fn in_folder<'a>(
         .iter()
         .filter(move |package| package.folder.starts_with(folder))
 }
+
+/// Whoever wants to be told of it must find its name.
+#[test]
+fn the_readme_names_all_news() {
+    let (source, readme) = (
+        workspace::read("shared/domain/src/operational.rs"),
+        workspace::read("README.md"),
+    );
+    let (list, _) = source.split_once("\n];").unwrap();
+    let texts = list.split('"').skip(1).step_by(2);
+    let names: Vec<_> = texts
+        .filter(|text| !text.contains(' ') && text.contains('.'))
+        .collect();
+    assert!(names.len() > 15, "{names:?}");
+    for name in names {
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
+    }
+}
