@@ -266,8 +266,8 @@ pub(crate) struct TestCertificate {
 #[serde(rename_all = "camelCase")]
 #[schema(as = CertificateTest)]
 pub(crate) struct TestBody {
-    /// `delivered`, `dead_token`, `wrong_environment_suspect`, `credential_fault`, `retry` or
-    /// `poison`.
+    /// `delivered`, `dead_token`, `wrong_environment_suspect`, `wrong_project_suspect`,
+    /// `credential_fault`, `retry` or `poison`.
     outcome: &'static str,
     /// The HTTP status; absent when no answer came.
     #[serde(skip_serializing_if = "Option::is_none")]

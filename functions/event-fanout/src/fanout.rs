@@ -106,8 +106,8 @@ pub(crate) async fn fan_out(
         None => (Vec::new(), Vec::new()),
         Some(push) => {
             let audiences = push::begin(deps, &event, push, continued).await?;
-            let news = push::news(&event, push, &reported.message_id, endpoints);
-            (audiences, news.into_iter().collect())
+            let news = push::news(deps, &event, push, &reported.message_id, (endpoints, now));
+            (audiences, news.await?.into_iter().collect())
         }
     };
     Ok(Fanned::Owes {

@@ -1,9 +1,12 @@
 use std::convert::Infallible;
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use domain::id::NetworkId;
+use domain::push::settings::Settings as PushSettings;
 use queue::{Outgoing, Queue, each_record, respond};
 use rules::Known;
-use runtime::{Platform, SettingsError};
+use runtime::{Kept, Platform, SettingsError};
 use store::Store;
 use telemetry::chain::chain;
 use telemetry::event::{BatchFannedOut, RecordFailed};
@@ -12,6 +15,10 @@ use crate::Settings;
 use crate::endpoints::Endpoints;
 use crate::fanout::{Fanned, fan_out};
 use crate::ledger;
+
+/// How long push settings are used without asking: a webhook's texts may be so old.
+const MAX_AGE: Duration = Duration::from_secs(5);
+const MAX_NETWORKS: usize = 1_000;
 
 /// What the function needs from outside, and what it keeps between invocations.
 #[derive(Debug)]
@@ -23,6 +30,8 @@ pub struct Deps {
     pub(crate) events: Queue,
     pub(crate) endpoints: Endpoints,
     pub(crate) rules: Known,
+    /// `None` where those written are not valid any more.
+    pub(crate) push_settings: Kept<NetworkId, Option<PushSettings>>,
 }
 
 impl Deps {
@@ -37,6 +46,7 @@ impl Deps {
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
             endpoints: Endpoints::default(),
             rules: Known::default(),
+            push_settings: Kept::new(MAX_AGE, MAX_NETWORKS),
             platform: platform.clone(),
         })
     }

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use domain::endpoint::Endpoint;
-use domain::event::Event;
+use domain::event::{Event, MAX_BYTES};
 use domain::event_type::EventType;
 use domain::id::EventId;
 use domain::operational::{News, PUSH_CREATED};
 use domain::push::device::UserId;
+use domain::push::message::Text;
+use domain::push::render::render;
 use domain::push::request::{Audience, Request};
+use domain::push::settings::Settings;
+use domain::time::Timestamp;
 use queue::Outgoing;
 use queue::message::write_news;
 use queue::push::{AudienceMessage, People};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use store::{MAX_BATCH, SUBSCRIBER_SHARDS, StoredPush, USER_SHARDS};
 
 use crate::Deps;
@@ -85,43 +89,91 @@ fn pages(audience: &Audience) -> Vec<People> {
 }
 
 /// The webhook that tells of the push, if an endpoint asks for it by name.
-pub(crate) fn news(
+pub(crate) async fn news(
+    deps: &Deps,
     event: &Event,
     push: &Request,
     message_id: &str,
-    endpoints: &[Endpoint],
-) -> Option<Outgoing> {
-    let wanted = EventType::parse(PUSH_CREATED)?;
-    let mut asking = endpoints.iter().filter(|endpoint| endpoint.is_enabled());
-    if !asking.any(|endpoint| endpoint.wants(&wanted)) {
-        return None;
+    (endpoints, now): (&[Endpoint], Timestamp),
+) -> Result<Option<Outgoing>, store::Error> {
+    let wanted = EventType::parse(PUSH_CREATED);
+    let asks = |endpoint: &Endpoint| {
+        endpoint.is_enabled() && wanted.as_ref().is_some_and(|name| endpoint.wants(name))
+    };
+    if !endpoints.iter().any(asks) {
+        return Ok(None);
     }
+    let network = &event.network;
+    let read = async {
+        let version = deps.store.push_settings(network).await?;
+        Ok::<_, store::Error>(version.draft.check().ok())
+    };
+    let settings = deps.push_settings.get_or(network, now, read).await?;
+    let told = told(event, push, settings.as_ref().as_ref());
+    // The same for each receive of the event's message, so that it is told of once.
+    let id = EventId::of_message(event.accepted, &format!("push {message_id}"));
+    let body = |data: Value| {
+        let news = News::push(PUSH_CREATED, data);
+        write_news(network, &id, &news, event.accepted)
+    };
+    let whole = body(Value::Object(with_entities(event, &told)));
+    Ok(Some(Outgoing {
+        // What the event is about can be asked for by its id, if it does not fit.
+        body: if whole.len() > MAX_BYTES {
+            body(Value::Object(told))
+        } else {
+            whole
+        },
+        group: network.to_string(),
+        delay: Duration::ZERO,
+    }))
+}
+
+/// Fanfare's part of the envelope. Title and body are those of a phone without a language, none when
+/// nothing is shown.
+fn told(event: &Event, push: &Request, settings: Option<&Settings>) -> Map<String, Value> {
     let content = &push.content;
     let named = match &push.audience {
         Audience::Targets(users) => users.as_slice(),
         Audience::Subscribers | Audience::Everyone => &[],
     };
-    let shown: Vec<_> = named.iter().take(MAX_NAMED).map(UserId::as_str).collect();
-    let data = json!({
-        "eventName": content.name(&event.event_type),
-        "isBroadcast": push.audience == Audience::Everyone,
-        "targetIds": shown,
-        "targetCount": named.len(),
-        "notify": !content.silent,
-        "title": content.title,
-        "body": content.body,
-        "params": content.params,
-        "senderId": content.sender.as_ref().map(UserId::as_str),
-        "eventId": event.id.as_str(),
-    });
-    // The same for each receive of the event's message, so that it is told of once.
-    let id = EventId::of_message(event.accepted, &format!("push {message_id}"));
-    let news = News::push(PUSH_CREATED, data);
-    Some(Outgoing {
-        body: write_news(&event.network, &id, &news, event.accepted),
-        group: event.network.to_string(),
-        delay: Duration::ZERO,
-    })
+    let targets: Vec<_> = named.iter().take(MAX_NAMED).map(UserId::as_str).collect();
+    let (title, body) = match settings {
+        Some(settings) => {
+            let kind = content.notifiable(&event.event_type);
+            let shown = render(settings, kind, content, None);
+            let text = |text: Option<Text>| text.map(|text| text.text);
+            (text(shown.title), text(shown.body))
+        }
+        // Unreadable templates: the producer's own words are left.
+        None => (content.title.clone(), content.body.clone()),
+    };
+    let fields = [
+        ("eventName", json!(content.name(&event.event_type))),
+        ("isBroadcast", json!(push.audience == Audience::Everyone)),
+        ("targetIds", json!(targets)),
+        ("targetCount", json!(named.len())),
+        ("notify", json!(!content.silent)),
+        ("title", json!(title)),
+        ("body", json!(body)),
+        ("params", json!(content.params)),
+        (
+            "senderId",
+            json!(content.sender.as_ref().map(UserId::as_str)),
+        ),
+        ("eventId", json!(event.id.as_str())),
+    ];
+    let fields = fields.into_iter();
+    fields
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
+}
+
+/// With what the event is about beside it, `messages`, `users` and the like.
+fn with_entities(event: &Event, told: &Map<String, Value>) -> Map<String, Value> {
+    let mut data: Map<String, Value> = serde_json::from_str(event.data.get()).unwrap_or_default();
+    data.extend(told.clone());
+    data
 }
 
 #[cfg(test)]

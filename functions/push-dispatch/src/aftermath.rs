@@ -44,7 +44,9 @@ pub(crate) async fn conclude(
             remove_device(&made, said, &answer.reason).await?;
             made.dead(say).await
         }
-        Class::WrongEnvironmentSuspect => suspect(made, active, of, answer, say).await,
+        Class::WrongEnvironmentSuspect | Class::WrongProjectSuspect => {
+            suspect(made, active, of, answer, say).await
+        }
         Class::CredentialFault => {
             let why = (answer.reason.as_str(), answer.meaning);
             pause(made, active, of, why).await
@@ -54,7 +56,8 @@ pub(crate) async fn conclude(
     }
 }
 
-/// The guard: a wrong certificate, or one for the other environment, makes every token look bad.
+/// The guard: a wrong certificate, one for the other environment, or a service account of another
+/// project makes every token look bad.
 async fn suspect(
     made: Try<'_>,
     active: &ActiveSlot,
@@ -75,7 +78,10 @@ async fn suspect(
         return made.hold(active, say).await;
     };
     if is_trusted(&now) {
-        remove_device(&made, made.now, &answer.reason).await?;
+        // Another project's token is good there: only its registration is mistaken.
+        if answer.class == Class::WrongEnvironmentSuspect {
+            remove_device(&made, made.now, &answer.reason).await?;
+        }
         return made.dead(say).await;
     }
     if new > 0 && now.suspects == TELL_AT {

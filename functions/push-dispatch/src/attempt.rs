@@ -82,6 +82,9 @@ impl Try<'_> {
             let say = "its time to live was over before it could be sent";
             return self.dead(say.to_owned()).await;
         }
+        if let Some(at) = self.message.not_before.filter(|at| *at > self.now) {
+            return Ok(self.wait(at));
+        }
         let Some((active, credential)) = known.credentials.in_slot(self.message.device.slot) else {
             let trail = self.message.trail.revised(Ground::CredentialNone);
             return self.gated(trail).await;
@@ -246,19 +249,34 @@ impl Try<'_> {
             .await?;
         // Longer with each try, and a little apart, so that a crowd does not come back as one.
         let longer = after.saturating_mul(1 << attempt.saturating_sub(1).min(6));
-        let longer = longer.clamp(after.min(MAX_DELAY), MAX_DELAY);
+        let longer = longer.min(MAX_DELAY).max(after);
         let jitter = longer.mul_f64(self.deps.platform.random.fraction() * 0.1);
+        let at = self.now.after(longer.saturating_add(jitter));
         Ok(Outcome::Later(Box::new(Later {
-            at: self.now.after(longer.saturating_add(jitter)),
+            at,
             message: PushMessage {
                 attempt: attempt.saturating_add(1),
                 // The message this one follows may come again, and be followed again.
                 repeated: true,
                 held: None,
+                // A queue delays for less.
+                not_before: (longer > MAX_DELAY).then_some(at),
                 ..self.message
             },
             state: PushState::Pending,
         })))
+    }
+
+    /// Waits as long as the provider asked to. A look is no try.
+    fn wait(self, at: Timestamp) -> Outcome {
+        Outcome::Later(Box::new(Later {
+            at,
+            message: PushMessage {
+                repeated: true,
+                ..self.message
+            },
+            state: PushState::Pending,
+        }))
     }
 
     /// Waits for a better credential, for a week. A look is no try.
@@ -321,4 +339,4 @@ impl Try<'_> {
 }
 
 /// Told of a push whose token was refused as a wrong credential's would be.
-pub(crate) const DOUBT: &str = "the provider does not know the token, and the credential has not reached enough phones to tell whether token or credential is wrong; nothing is deleted, and the push waits";
+pub(crate) const DOUBT: &str = "the provider does not take the token from this credential, which has not reached enough phones to tell whether token or credential is wrong; nothing is deleted, and the push waits";

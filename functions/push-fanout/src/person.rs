@@ -189,6 +189,7 @@ pub(crate) async fn owe(
         resent: 0,
         trail,
         held: None,
+        not_before: None,
         push,
     };
     Ok(Some(Outgoing {

@@ -40,6 +40,9 @@ pub enum Class {
     /// The token is dead, or the credential is for another environment or application: the two look
     /// the same, so a freshly activated credential's tokens are kept.
     WrongEnvironmentSuspect,
+    /// The token belongs to another project than the credential: one of the two is the wrong one, and
+    /// the token is not dead.
+    WrongProjectSuspect,
     /// The credential convinces nobody: pause it, keep its messages.
     CredentialFault,
     /// Try again, not before `after`.
@@ -59,6 +62,7 @@ impl Class {
             Self::Delivered => "delivered",
             Self::DeadToken { .. } => "dead_token",
             Self::WrongEnvironmentSuspect => "wrong_environment_suspect",
+            Self::WrongProjectSuspect => "wrong_project_suspect",
             Self::CredentialFault => "credential_fault",
             Self::Retry { .. } => "retry",
             Self::Poison => "poison",

@@ -11,6 +11,7 @@ use crate::answer::{Answer, Class};
 pub(crate) enum Verdict {
     Dead,
     Suspect,
+    Foreign,
     Fault,
     /// In seconds; an answer's own wish goes first.
     Retry(u64),
@@ -39,6 +40,7 @@ impl Verdict {
                 since: details.since,
             },
             Self::Suspect => Class::WrongEnvironmentSuspect,
+            Self::Foreign => Class::WrongProjectSuspect,
             Self::Fault => Class::CredentialFault,
             Self::Retry(seconds) => Class::Retry {
                 after: details

@@ -189,6 +189,8 @@ pub struct PushMessage {
     pub trail: Trail,
     /// It waits for a better credential.
     pub held: Option<Held>,
+    /// The provider wants no try before; none when the queue's own delay sees to it.
+    pub not_before: Option<Timestamp>,
     /// What is shown.
     pub push: Push,
 }
@@ -219,6 +221,8 @@ struct PushMessageWire {
     trail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held: Option<(u32, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    not_before: Option<u64>,
     push: PushWire,
 }
 
@@ -280,6 +284,7 @@ impl PushMessage {
             resent: self.resent,
             trail: self.trail.to_text(),
             held: self.held.map(|held| (held.times, held.version)),
+            not_before: self.not_before.map(Timestamp::millis),
             push: push_wire(&self.push),
         })
     }
@@ -303,6 +308,7 @@ impl PushMessage {
             resent: wire.resent,
             trail: Trail::parse(&wire.trail).ok_or_else(|| bad("trail"))?,
             held: wire.held.map(|(times, version)| Held { times, version }),
+            not_before: wire.not_before.map(Timestamp::from_millis),
             push: push(wire.push).ok_or_else(|| bad("push"))?,
         })
     }
@@ -425,6 +431,7 @@ mod tests {
                 resent: attempt,
                 trail: Trail::default().and(Ground::MasterOn),
                 held: badge.map(|times| Held { times, version: 3 }),
+                not_before: ttl.map(|at| Timestamp::from_millis(u64::from(at))),
                 push: Push {
                     title, body, data, badge, silent,
                     ttl: ttl.map(|seconds| Duration::from_secs(u64::from(seconds))),

@@ -288,6 +288,7 @@ async fn messages(world: &World, event: &str, count: usize) -> Result<Vec<String
             resent: 0,
             trail: Trail::default(),
             held: None,
+            not_before: None,
             push: Push {
                 body: Some(Text::plain(text())),
                 ..Push::default()

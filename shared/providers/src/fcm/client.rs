@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use credential::ServiceAccount;
+use domain::attempt;
 use domain::time::Timestamp;
 use domain::webhook_url::WebhookUrl;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
@@ -57,7 +58,7 @@ impl Fcm {
                 Ok(token) => token,
                 Err(failed) => return failed,
             };
-            let answer = self.post(body, &token, deadline).await;
+            let answer = self.post(body, &token, now, deadline).await;
             if last || answer.status != Some(401) || answer.reason != "UNAUTHENTICATED" {
                 return answer;
             }
@@ -66,7 +67,13 @@ impl Fcm {
         lost("NoAnswer", "Firebase did not answer")
     }
 
-    async fn post(&self, body: &Bytes, token: &HeaderValue, deadline: Duration) -> Answer {
+    async fn post(
+        &self,
+        body: &Bytes,
+        token: &HeaderValue,
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Answer {
         let mut headers = HeaderMap::new();
         headers.insert(AUTHORIZATION, token.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -77,7 +84,11 @@ impl Fcm {
             deadline,
         };
         match self.client.post(request).await {
-            Ok(answer) => judge(answer.status, &answer.body, retry_after(&answer.headers)),
+            Ok(answer) => judge(
+                answer.status,
+                &answer.body,
+                retry_after(&answer.headers, now),
+            ),
             Err(_) => lost(
                 "ConnectionLost",
                 "the connection to Firebase was lost before it answered",
@@ -86,7 +97,28 @@ impl Fcm {
     }
 }
 
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
+    attempt::retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn google_asks_for_seconds_or_names_a_date() {
+        let now = Timestamp::parse("2026-01-31T12:00:00Z").unwrap();
+        for (text, seconds) in [
+            ("1800", Some(1_800)),
+            ("Sat, 31 Jan 2026 12:30:00 GMT", Some(1_800)),
+            ("Sat, 31 Jan 2026 11:00:00 GMT", Some(0)),
+            ("soon", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(text));
+            let expected = seconds.map(Duration::from_secs);
+            assert_eq!(retry_after(&headers, now), expected, "{text}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), now), None);
+    }
 }

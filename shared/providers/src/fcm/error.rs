@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::answer::{Answer, Class};
-use crate::table::Verdict::{Dead, Fault, Poison, Retry};
+use crate::table::Verdict::{Dead, Fault, Foreign, Poison, Retry};
 use crate::table::{Details, Row, by_status, find};
 
 /// "Wait at least 10 seconds" before a retry.
@@ -29,7 +29,7 @@ macro_rules! rows {
 pub(crate) const CODES: &[Row] = rows! {
     UNREGISTERED Dead, "the application was removed from the device, or its token was replaced";
     INVALID_ARGUMENT Dead, "the token is not one that Firebase gave out";
-    SENDER_ID_MISMATCH Poison, "the token belongs to another Firebase project than the credential";
+    SENDER_ID_MISMATCH Foreign, "the token belongs to another Firebase project than the credential";
     QUOTA_EXCEEDED Retry(QUOTA), "the project or the device got too many pushes in a short time";
     UNAVAILABLE Retry(SOON), "Firebase is overloaded";
     INTERNAL Retry(SOON), "Firebase is in trouble";
@@ -156,7 +156,7 @@ mod tests {
                 403,
                 "PERMISSION_DENIED",
                 fcm("SENDER_ID_MISMATCH"),
-                "poison",
+                "wrong_project_suspect",
             ),
             (403, "PERMISSION_DENIED", json!([]), "credential_fault"),
             (

@@ -1,5 +1,7 @@
 //! What administrators decide about pushes, its versions, and what a device would be sent.
 
+use std::time::Duration;
+
 use domain::api_key::Role;
 use domain::credential::{Platform, Provider};
 use domain::push::device::{Locale, Token};
@@ -10,8 +12,12 @@ use domain::push::settings::Draft;
 use domain::time::Timestamp;
 use providers::{MessageId, Order};
 use serde_json::{Value, json};
+use simulator::{Fault, Target};
+use testkit::{ManualClock, service_account};
 
 use crate::harness::{Answer, Fanfare};
+use crate::phones::slot;
+use crate::retry::{START, fanfare_at};
 
 const PATH: &str = "/push-settings";
 
@@ -416,4 +422,70 @@ impl Fanfare {
         let viewer = self.key(Role::Viewer).await;
         self.post(&viewer, "/push-settings/preview", request).await
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turned_off_in_a_broadcast_the_master_toggle_is_heeded_within_five_seconds() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let (google, email, public) = service_account("fanfare-demo");
+    fanfare.phones().know_account(&email, &public);
+    fanfare.activate(slot(Provider::Fcm), &google).await;
+    for n in 0..40 {
+        let token = format!("phone:{n}");
+        let user = format!("u{n}");
+        let device =
+            json!({ "deviceId": user, "platform": "android", "token": token, "userId": user });
+        fanfare.register(&device).await;
+        // Half of them are to be sent to when the broadcast has run for 20 seconds.
+        if n % 2 == 1 {
+            let later = Fault::Refuse {
+                status: 503,
+                word: "UNAVAILABLE".to_owned(),
+                retry_after: Some(20),
+            };
+            fanfare.phones().script(Target::Fcm, Some(&token), 1, later);
+        }
+    }
+    let event = fanfare
+        .push(json!({ "broadcast": true, "body": "b" }))
+        .await;
+    fanfare.in_state(&event, "sent", 20).await;
+    let path = format!("/events/{event}/pushes?limit=200");
+    let tried = |answer: &Answer| {
+        let items = answer.body["items"].as_array();
+        items.is_some_and(|items| {
+            items.iter().all(|item| item["attempts"] == 1) && items.len() == 40
+        })
+    };
+    fanfare.until(&path, tried).await;
+
+    // 18 seconds on, the settings are read once more, and turned off right after.
+    clock.advance(Duration::from_secs(18));
+    let other = fanfare
+        .push(json!({ "targetIds": ["u0"], "params": {} }))
+        .await;
+    fanfare.in_state(&other, "sent", 1).await;
+    let off = fanfare
+        .put("/push-settings", &json!({ "enabled": false }))
+        .await;
+    assert_eq!(off.status, 200, "{}", off.body);
+    let asked = fanfare.phones().pushes().len();
+
+    // When they have been kept for five seconds, the other half is due.
+    clock.advance(Duration::from_secs(5));
+    fanfare.system.embedded().sqs().tick();
+    let told = fanfare.in_state(&event, "gated", 20).await;
+    let items = told.body["items"].as_array().unwrap();
+    let gated = items.iter().filter(|item| item["state"] == "gated");
+    for item in gated {
+        assert_eq!(item["stoppedBy"]["reason"], "master_off", "{item}");
+    }
+    fanfare.in_state(&event, "sent", 20).await;
+    assert_eq!(
+        fanfare.phones().pushes().len(),
+        asked,
+        "nothing more was sent"
+    );
+    fanfare.system.stop().await;
 }

@@ -63,9 +63,16 @@ async fn a_credential_that_dies_holds_its_pushes_until_a_good_one_is_activated()
     fanfare.activate(slot(Provider::Apns), &apple).await;
     fanfare.ios("ann", &phone('a')).await;
     fanfare.phones().expire_certificate(fingerprint);
-    let event = fanfare
-        .push(json!({ "targetIds": ["ann"], "params": { "sender": "Cy" }, "senderId": "cy" }))
-        .await;
+    let reported = json!({
+        "event": "message.created",
+        "data": { "messages": [{ "messageId": "m1" }], "title": "the event's own" },
+        "push": {
+            "targetIds": ["ann"],
+            "params": { "sender": "Cy", "channel": "Chess", "message": "Hi" },
+            "senderId": "cy",
+        },
+    });
+    let event = fanfare.report(&reported).await;
     fanfare.in_state(&event, "held", 1).await;
     receiver.wait_for(2).await;
     let bodies: Vec<Value> = receiver
@@ -79,11 +86,13 @@ async fn a_credential_that_dies_holds_its_pushes_until_a_good_one_is_activated()
             .find(|body| body["event"] == name)
             .unwrap_or_else(|| panic!("no {name}"))
     };
-    assert_eq!(of("push-notification.created")["senderId"], "cy");
-    assert_eq!(
-        of("push-notification.created")["data"]["eventName"],
-        "message.created"
-    );
+    let created = of("push-notification.created");
+    assert_eq!(created["senderId"], "cy");
+    let data = &created["data"];
+    assert_eq!(data["eventName"], "message.created");
+    assert_eq!(data["title"], "Cy (Chess)", "{data}");
+    assert_eq!(data["body"], "Hi", "{data}");
+    assert_eq!(data["messages"], json!([{ "messageId": "m1" }]), "{data}");
     let failed = of("credential.failed");
     assert!(
         failed["data"]["reason"]
@@ -362,68 +371,35 @@ async fn the_master_toggle_stops_what_is_queued() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn turned_off_in_a_broadcast_the_master_toggle_is_heeded_within_five_seconds() {
+async fn half_an_hour_that_firebase_asks_for_is_waited_and_costs_one_try() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
     let (google, email, public) = service_account("fanfare-demo");
     fanfare.phones().know_account(&email, &public);
     fanfare.activate(slot(Provider::Fcm), &google).await;
-    for n in 0..40 {
-        let token = format!("phone:{n}");
-        let user = format!("u{n}");
-        let device =
-            json!({ "deviceId": user, "platform": "android", "token": token, "userId": user });
-        fanfare.register(&device).await;
-        // Half of them are to be sent to when the broadcast has run for 20 seconds.
-        if n % 2 == 1 {
-            let later = Fault::Refuse {
-                status: 503,
-                word: "UNAVAILABLE".to_owned(),
-                retry_after: Some(20),
-            };
-            fanfare.phones().script(Target::Fcm, Some(&token), 1, later);
-        }
-    }
-    let event = fanfare
-        .push(json!({ "broadcast": true, "body": "b" }))
-        .await;
-    fanfare.in_state(&event, "sent", 20).await;
-    let path = format!("/events/{event}/pushes?limit=200");
-    let tried = |answer: &Answer| {
-        let items = answer.body["items"].as_array();
-        items.is_some_and(|items| {
-            items.iter().all(|item| item["attempts"] == 1) && items.len() == 40
-        })
+    let device =
+        json!({ "deviceId": "d", "platform": "android", "token": "phone:1", "userId": "ann" });
+    fanfare.register(&device).await;
+    let later = Fault::Refuse {
+        status: 503,
+        word: "UNAVAILABLE".to_owned(),
+        retry_after: Some(1_800),
     };
-    fanfare.until(&path, tried).await;
-
-    // 18 seconds on, the settings are read once more, and turned off right after.
-    clock.advance(Duration::from_secs(18));
-    let other = fanfare
-        .push(json!({ "targetIds": ["u0"], "params": {} }))
+    fanfare
+        .phones()
+        .script(Target::Fcm, Some("phone:1"), 1, later);
+    let event = fanfare
+        .push(json!({ "targetIds": ["ann"], "params": {} }))
         .await;
-    fanfare.in_state(&other, "sent", 1).await;
-    let off = fanfare
-        .put("/push-settings", &json!({ "enabled": false }))
-        .await;
-    assert_eq!(off.status, 200, "{}", off.body);
-    let asked = fanfare.phones().pushes().len();
-
-    // When they have been kept for five seconds, the other half is due.
-    clock.advance(Duration::from_secs(5));
-    fanfare.system.embedded().sqs().tick();
-    let told = fanfare.in_state(&event, "gated", 20).await;
-    let items = told.body["items"].as_array().unwrap();
-    let gated = items.iter().filter(|item| item["state"] == "gated");
-    for item in gated {
-        assert_eq!(item["stoppedBy"]["reason"], "master_off", "{item}");
-    }
-    fanfare.in_state(&event, "sent", 20).await;
-    assert_eq!(
-        fanfare.phones().pushes().len(),
-        asked,
-        "nothing more was sent"
-    );
+    until_later(&fanfare, &clock, 100, || fanfare.phones().delivered() == 1).await;
+    fanfare.in_state(&event, "sent", 1).await;
+    let why = fanfare.why(&event, "ann").await;
+    assert_eq!(why["devices"][0]["attempts"], 2, "{why}");
+    let asked = fanfare.phones().pushes();
+    let times: Vec<_> = asked.iter().map(|push| push.at_millis).collect();
+    let waited = times.iter().max().unwrap() - times.iter().min().unwrap();
+    assert_eq!(times.len(), 2);
+    assert!(waited >= 1_800_000, "{waited} ms");
     fanfare.system.stop().await;
 }
 

@@ -84,10 +84,19 @@ fn a_sandbox_certificate_costs_no_token() {
 /// After one that reached everybody, a credential of another application is activated.
 #[test]
 fn a_mistaken_credential_costs_no_token_however_good_the_one_before_it_was() {
-    let apple = slot(Provider::Apns);
-    let push = PushPlan::calm(&[apple; PHONES], vec![everyone(), everyone()]);
+    mistaken_and_mended(slot(Provider::Apns));
+}
+
+/// After one that reached everybody, a service account of another project is activated.
+#[test]
+fn a_service_account_of_another_project_costs_neither_token_nor_push() {
+    mistaken_and_mended(slot(Provider::Fcm));
+}
+
+fn mistaken_and_mended(slot: Slot) {
+    let push = PushPlan::calm(&[slot; PHONES], vec![everyone(), everyone()]);
     let meddling = vec![
-        (MINUTE, Meddling::Mistake(apple)),
+        (MINUTE, Meddling::Mistake(slot)),
         (30 * MINUTE, Meddling::Mend),
     ];
     let plan = push.world(&[1_000, MINUTE + 1_000], meddling);
@@ -100,6 +109,23 @@ fn a_mistaken_credential_costs_no_token_however_good_the_one_before_it_was() {
         world.run().await;
         assert_eq!(listed(&world).await, PHONES);
         settled(&judge(&world).await, 2 * PHONES);
+    });
+}
+
+/// One phone's application belongs to another project than all others: its pushes are given up, and
+/// its token, which is good there, stays.
+#[test]
+fn a_trusted_service_account_gives_up_what_is_for_another_project_and_keeps_the_token() {
+    let google = slot(Provider::Fcm);
+    let others: Vec<_> = (1..PHONES).collect();
+    let push = PushPlan::calm(&[google; PHONES], vec![Wanted::of(&others), everyone()]);
+    let plan = push.world(&[1_000, MINUTE], vec![(0, Meddling::Estrange(0))]);
+    in_simulated_time(async {
+        let mut world = World::build("stranger".to_owned(), Chance::of_seed(1), plan).await;
+        world.run_until(30 * MINUTE).await;
+        assert_eq!(in_state(&world, "evt-1", PushState::Dead).await, 1);
+        assert_eq!(in_state(&world, "evt-1", PushState::Sent).await, PHONES - 1);
+        assert_eq!(listed(&world).await, PHONES);
     });
 }
 

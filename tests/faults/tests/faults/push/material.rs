@@ -10,7 +10,9 @@ use testkit::{TEAM, key_pair, push_certificate, service_account, signing_key};
 /// The application that nobody's phone has.
 const OTHER_TOPIC: &str = "com.example.other";
 
-const PROJECT: &str = "fanfare-demo";
+/// The phones' Firebase project, and one that has none of them.
+pub(crate) const PROJECT: &str = "fanfare-demo";
+const OTHER_PROJECT: &str = "another-project";
 const BAIDU_KEY: &str = "key";
 
 /// Apple's marks in a certificate.
@@ -55,7 +57,7 @@ pub(crate) fn good(simulator: &Simulator, slot: Slot, number: usize) -> Good {
             }
         }
         Provider::Fcm => {
-            let (credential, email, public) = account(number);
+            let (credential, email, public) = account(PROJECT, number % 2);
             simulator.know_account(&email, &public);
             simulator.restore_account(&email);
             Good {
@@ -74,8 +76,14 @@ pub(crate) fn good(simulator: &Simulator, slot: Slot, number: usize) -> Good {
     }
 }
 
-/// A signing key whose owner gave the bundle id of another application.
-pub(crate) fn mistaken(simulator: &Simulator, number: usize) -> Credential {
+/// One that its provider believes, and that is another application's: a service account of another
+/// project, or a signing key whose owner gave the wrong bundle id.
+pub(crate) fn mistaken(simulator: &Simulator, slot: Slot, number: usize) -> Credential {
+    if slot.provider() == Provider::Fcm {
+        let (credential, email, public) = account(OTHER_PROJECT, 2);
+        simulator.know_account(&email, &public);
+        return credential;
+    }
     let id = format!("BAD{number:07}");
     let (credential, public) = signing_key(&id);
     simulator.know_signing_key(&id, TEAM, &public, None);
@@ -98,12 +106,11 @@ impl Good {
     }
 }
 
-/// Two keys of one account: making one takes a while.
-fn account(number: usize) -> (Credential, String, Vec<u8>) {
-    static ACCOUNTS: [OnceLock<(Credential, String, Vec<u8>)>; 2] =
-        [OnceLock::new(), OnceLock::new()];
-    let account = &ACCOUNTS[number % ACCOUNTS.len()];
-    let (credential, email, public) = account.get_or_init(|| service_account(PROJECT));
+/// Keys are made once: making one takes a while. Each `number` is of one project.
+fn account(project: &str, number: usize) -> (Credential, String, Vec<u8>) {
+    static ACCOUNTS: [OnceLock<(Credential, String, Vec<u8>)>; 3] =
+        [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+    let (credential, email, public) = ACCOUNTS[number].get_or_init(|| service_account(project));
     let text = credential.to_text();
     let copy = Credential::from_text(&text).unwrap();
     (copy, email.clone(), public.clone())

@@ -54,6 +54,8 @@ pub(crate) enum Meddling {
     Renew(usize),
     /// The phone's token is one of the other environment than its slot.
     Misplace(usize),
+    /// The phone's token is one of another application.
+    Estrange(usize),
     /// Its provider refuses the active credential from now on.
     Revoke(Slot),
     /// Someone activates a credential of another application.

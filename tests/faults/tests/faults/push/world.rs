@@ -13,11 +13,14 @@ use serde_json::value::RawValue;
 use store::SettingsVersion;
 use testkit::TOPIC;
 
-use crate::push::material::{Good, good, mistaken};
+use crate::push::material::{Good, PROJECT, good, mistaken};
 use crate::push::plan::{Audience, Meddling};
 use crate::push::provider::Providers;
 use crate::stage::Stage;
 use crate::world::World;
+
+/// What a token is for that is none of the application's.
+const STRANGE: &str = "strange";
 
 pub(crate) struct Phones {
     pub(crate) providers: Arc<Providers>,
@@ -92,8 +95,10 @@ impl Phones {
         let token = token(slot.provider(), self.phone_of.len() + 1);
         self.phone_of.insert(token.clone(), phone);
         let simulator = &self.providers.simulator;
-        if slot.provider() == Provider::Apns {
-            simulator.belong(&token, TOPIC);
+        match slot.provider() {
+            Provider::Apns => simulator.belong(&token, TOPIC),
+            Provider::Fcm => simulator.belong(&token, PROJECT),
+            Provider::Baidu => {}
         }
         self.tokens[phone] = token;
     }
@@ -198,6 +203,12 @@ impl World {
                 phones.providers.simulator.place(&token, other);
                 phones.spoilt.push(phone);
             }
+            Meddling::Estrange(phone) => {
+                let phones = self.phones();
+                let token = phones.token(phone).to_owned();
+                phones.providers.simulator.belong(&token, STRANGE);
+                phones.spoilt.push(phone);
+            }
             Meddling::Revoke(slot) => {
                 let phones = self.phones();
                 if let Some(Active::Good(active)) = phones.active.insert(slot, Active::Refused) {
@@ -207,7 +218,7 @@ impl World {
             Meddling::Mistake(slot) => {
                 let phones = self.phones();
                 phones.made += 1;
-                let credential = mistaken(&phones.providers.simulator, phones.made);
+                let credential = mistaken(&phones.providers.simulator, slot, phones.made);
                 phones.active.insert(slot, Active::Mistaken);
                 self.activate(slot, &credential).await;
             }
