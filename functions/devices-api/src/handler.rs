@@ -40,8 +40,9 @@ macro_rules! routes {
     };
 }
 
-/// A key that applications hold may write and not read: it would show everyone's devices to
-/// everyone.
+/// What people decide is read by the keys that may change it too.
+const READ_OWN: &[Permission] = &[Permission::Read, Permission::WriteDevices];
+/// Devices are not: a key that applications hold would show everyone's to everyone.
 const READ: &[Permission] = &[Permission::Read];
 const WRITE: &[Permission] = &[Permission::WriteDevices];
 const MANAGE: &[Permission] = &[Permission::ManagePush];
@@ -50,11 +51,11 @@ routes! {
     Register "POST" "/v1/networks/{network}/devices" WRITE, "registerDevice";
     Remove "DELETE" "/v1/networks/{network}/devices/{deviceId}" WRITE, "removeDevice";
     List "GET" "/v1/networks/{network}/users/{userId}/devices" READ, "listDevices";
-    GetUser "GET" "/v1/networks/{network}/users/{userId}/push-settings" READ, "getUserPushSettings";
+    GetUser "GET" "/v1/networks/{network}/users/{userId}/push-settings" READ_OWN, "getUserPushSettings";
     PutUser "PUT" "/v1/networks/{network}/users/{userId}/push-settings" WRITE, "putUserPushSettings";
-    GetUserChannel "GET" "/v1/networks/{network}/users/{userId}/channels/{channelId}/push-settings" READ, "getUserChannelPushSettings";
+    GetUserChannel "GET" "/v1/networks/{network}/users/{userId}/channels/{channelId}/push-settings" READ_OWN, "getUserChannelPushSettings";
     PutUserChannel "PUT" "/v1/networks/{network}/users/{userId}/channels/{channelId}/push-settings" WRITE, "putUserChannelPushSettings";
-    GetUserCommunity "GET" "/v1/networks/{network}/users/{userId}/communities/{communityId}/push-settings" READ, "getUserCommunityPushSettings";
+    GetUserCommunity "GET" "/v1/networks/{network}/users/{userId}/communities/{communityId}/push-settings" READ_OWN, "getUserCommunityPushSettings";
     PutUserCommunity "PUT" "/v1/networks/{network}/users/{userId}/communities/{communityId}/push-settings" WRITE, "putUserCommunityPushSettings";
     GetChannel "GET" "/v1/networks/{network}/channels/{channelId}/push-settings" READ, "getChannelPushSettings";
     PutChannel "PUT" "/v1/networks/{network}/channels/{channelId}/push-settings" MANAGE, "putChannelPushSettings";

@@ -13,6 +13,9 @@ macro_rules! verdicts {
         }
 
         impl Verdict {
+            /// Every word of [`rule`](Self::rule), in the order in which an upload is looked at.
+            pub const RULES: &'static [&'static str] = &[$($rule),+];
+
             /// A stable word for it.
             #[must_use]
             pub fn rule(&self) -> &'static str {

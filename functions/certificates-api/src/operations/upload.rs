@@ -115,18 +115,11 @@ pub(super) fn judged(
     match (slot, material) {
         (Some(slot), Some(material)) if errors.is_empty() => {
             let good = judge(&material.upload(), slot.environment(), now);
-            let good = good.map_err(|verdicts| refused(&verdicts))?;
+            let good = good.map_err(|verdicts| material.refused(&verdicts))?;
             Ok((Place { name, slot }, good))
         }
         _ => Err(Problem::InvalidFields(errors)),
     }
-}
-
-/// The verdicts that refuse, in the form of a problem.
-pub(super) fn refused(verdicts: &[Verdict]) -> Problem {
-    let errors = verdicts.iter();
-    let errors = errors.map(|one| FieldError::new(one.field(), one.rule(), one.to_string()));
-    Problem::CertificateRefused(errors.collect())
 }
 
 /// Material of one kind, all of its parts there.
@@ -142,7 +135,11 @@ enum Material<'a> {
         team_id: &'a str,
         bundle_id: &'a str,
     },
-    ServiceAccount(&'a str),
+    ServiceAccount {
+        json: &'a str,
+        /// Where it was sent.
+        field: &'static str,
+    },
     KeyPair {
         api_key: &'a str,
         secret_key: &'a str,
@@ -200,14 +197,28 @@ impl<'a> Material<'a> {
                 })
             }
             Provider::Fcm => {
-                let account = of(&request.service_account).or_else(|| of(&request.api_key));
-                account.map(Self::ServiceAccount)
+                let account = of(&request.service_account).map(|json| (json, "serviceAccount"));
+                let account = account.or_else(|| Some((of(&request.api_key)?, "apiKey")));
+                account.map(|(json, field)| Self::ServiceAccount { json, field })
             }
             Provider::Baidu => Some(Self::KeyPair {
                 api_key: of(&request.api_key)?,
                 secret_key: of(&request.secret_key)?,
             }),
         }
+    }
+
+    /// The verdicts in the form of a problem, on the fields that were sent.
+    fn refused(&self, verdicts: &[Verdict]) -> Problem {
+        let field = |verdict: &Verdict| match self {
+            Self::ServiceAccount { field, .. } => field,
+            Self::Certificate { .. } | Self::SigningKey { .. } | Self::KeyPair { .. } => {
+                verdict.field()
+            }
+        };
+        let errors = verdicts.iter();
+        let errors = errors.map(|one| FieldError::new(field(one), one.rule(), one.to_string()));
+        Problem::CertificateRefused(errors.collect())
     }
 
     fn upload(&self) -> Upload<'_> {
@@ -232,7 +243,7 @@ impl<'a> Material<'a> {
                 team_id,
                 bundle_id,
             },
-            Self::ServiceAccount(json) => Upload::ServiceAccount { json },
+            Self::ServiceAccount { json, .. } => Upload::ServiceAccount { json },
             Self::KeyPair {
                 api_key,
                 secret_key,
@@ -268,4 +279,19 @@ fn text_or_base64(text: &str) -> Zeroizing<Vec<u8>> {
     }
     // What is neither is no key either, and the judge says so.
     Zeroizing::new(STANDARD.decode(text.trim()).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_problem_page_names_every_verdict() {
+        let mut pages = http_api::CATALOGUE.iter();
+        let entry = pages.find(|entry| entry.id == "certificate-refused");
+        let page = entry.unwrap().page;
+        for rule in Verdict::RULES {
+            assert!(page.contains(&format!("`{rule}`")), "{rule} is not there");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use domain::field::FieldError;
 use domain::id::EventId;
 use domain::push::device::UserId;
+use domain::push::gate::{Ground, Trail};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use store::{PushRecord, StoredPush, Walk};
 
@@ -36,19 +37,14 @@ pub(crate) async fn explain(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["event", "user"])?;
     let network = call.network()?;
     let (event, user) = asked(&call)?;
-    let answer = |explanation: String, records: &[PushRecord]| {
-        // A person's gates are the same for each device, so the longest trail has them all.
-        let trail = records.iter().map(|record| record.trail.grounds());
-        let trail = trail
-            .max_by_key(|grounds| grounds.len())
-            .unwrap_or_default();
+    let answer = |explanation: String, trail: &Trail, records: &[PushRecord]| {
         Reply::json(
             200,
             &ExplainBody {
                 event_id: event.to_string(),
                 user_id: user.to_string(),
                 explanation,
-                gates: trail.iter().copied().map(told).collect(),
+                gates: trail.grounds().iter().copied().map(told).collect(),
                 devices: records.iter().filter_map(outcome).collect(),
             },
         )
@@ -60,15 +56,23 @@ pub(crate) async fn explain(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             return Err(Problem::NotFound { what }.into());
         }
         let say = "the event asked for no push: it was reported without `push`";
-        return Ok(answer(say.to_owned(), &[]));
+        return Ok(answer(say.to_owned(), &Trail::default(), &[]));
     };
     let records = deps.store.user_pushes(&network, &event, &user).await?;
     if records.is_empty() {
         let walks = deps.store.walks(&network, &event).await?;
-        return Ok(answer(unmet(&push, &walks), &[]));
+        let (say, trail) = unmet(&push, &walks);
+        return Ok(answer(say, &trail, &[]));
     }
     let each: Vec<_> = records.iter().map(line).collect();
-    Ok(answer(each.join("; "), &records))
+    // A person's gates are the same for each device, so the longest trail has them all.
+    let trails = records.iter().map(|record| record.trail.clone());
+    let trail = trails.max_by_key(|trail| trail.grounds().len());
+    Ok(answer(
+        each.join("; "),
+        &trail.unwrap_or_default(),
+        &records,
+    ))
 }
 
 fn asked(call: &Call) -> Result<(EventId, UserId), Problem> {
@@ -84,21 +88,30 @@ fn asked(call: &Call) -> Result<(EventId, UserId), Problem> {
     event.zip(user).ok_or(Problem::InvalidFields(errors))
 }
 
-/// Why there is no record of a person.
-fn unmet(push: &StoredPush, walks: &[Walk]) -> String {
+/// Why there is no record of a person, and the gate that this amounts to, if one does: whoever walks
+/// an audience meets nobody who would stop there.
+fn unmet(push: &StoredPush, walks: &[Walk]) -> (String, Trail) {
     let reached = progress(push, walks);
     if !reached.finished {
-        return format!(
+        let say = format!(
             "the push has not come to this user yet: {} of {} parts of its audience are done",
             reached.parts_done, reached.parts
         );
+        return (say, Trail::default());
     }
-    let why = match push.audience.as_str() {
-        "targets" => "the event did not name this user in push.targetIds",
-        "subscribers" => "the user had not subscribed to the channel or community of the event",
-        _ => "the user had no device when the broadcast came to them",
+    let (say, ground) = match push.audience.as_str() {
+        "targets" => ("the event did not name this user in push.targetIds", None),
+        "subscribers" => (
+            "the user had not subscribed to the channel or community of the event",
+            Some(Ground::PlaceNotSubscribed),
+        ),
+        _ => (
+            "the user had no device when the broadcast came to them",
+            Some(Ground::DeviceNone),
+        ),
     };
-    why.to_owned()
+    let trail = ground.map(|ground| Trail::default().and(ground));
+    (say.to_owned(), trail.unwrap_or_default())
 }
 
 fn line(record: &PushRecord) -> String {

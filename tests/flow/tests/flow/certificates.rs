@@ -271,6 +271,8 @@ async fn what_is_no_good_is_refused_with_every_verdict_and_nothing_is_kept_or_re
             refused.body
         );
     }
+    let old = fanfare.upload(&fcm("apiKey", json!("AAAAx:y"))).await;
+    assert_eq!(old.body["errors"][0]["field"], "apiKey", "{}", old.body);
     let viewer = fanfare.key(domain::api_key::Role::Viewer).await;
     let refused = fanfare.post(&viewer, "/certificates", &apns(&file)).await;
     assert_eq!(refused.problem(), "not-permitted");

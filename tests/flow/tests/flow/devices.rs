@@ -28,6 +28,31 @@ impl Fanfare {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_for_devices_reads_the_decisions_that_it_may_change_and_nobodys_devices() {
+    let fanfare = Fanfare::start().await;
+    let key = fanfare.system.keys().device().to_owned();
+    let settings = "/users/ann/push-settings";
+    let off = json!({ "enabled": false }).to_string();
+    let put = fanfare.call(&key, "PUT", settings, &off, &[]).await;
+    assert_eq!(put.status, 200, "{}", put.body);
+    for (path, status) in [
+        (settings, 200),
+        ("/users/ann/channels/chess/push-settings", 200),
+        ("/users/ann/communities/chess/push-settings", 200),
+        ("/users/ann/devices", 403),
+        ("/channels/chess/push-settings", 403),
+        ("/push-settings", 403),
+    ] {
+        let read = fanfare.call(&key, "GET", path, "", &[]).await;
+        assert_eq!(read.status, status, "{path}: {}", read.body);
+        if path == settings {
+            assert_eq!(read.body["enabled"], false, "{}", read.body);
+        }
+    }
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_device_belongs_to_one_user_and_a_token_to_one_device() {
     let fanfare = Fanfare::start().await;
     let first = fanfare.register(&android("d1", "t1", "ann")).await;

@@ -211,6 +211,8 @@ async fn a_broadcast_reaches_everyone_and_a_channel_its_subscribers() {
     fanfare.in_state(&event, "sent", 60).await;
     let told = fanfare.finished(&event).await;
     assert_eq!(told.body["progress"]["people"], 60);
+    let phoneless = fanfare.why(&event, "nobody").await;
+    assert_eq!(stopped_by(&phoneless), "device_none", "{phoneless}");
     let page = fanfare
         .get(&format!("/events/{event}/pushes?limit=7"))
         .await;
@@ -234,12 +236,11 @@ async fn a_broadcast_reaches_everyone_and_a_channel_its_subscribers() {
         stopped_by(&fanfare.why(&event, "u3").await),
         "user_is_sender"
     );
-    assert!(
-        fanfare.why(&event, "u4").await["explanation"]
-            .as_str()
-            .unwrap()
-            .contains("had not subscribed")
-    );
+    fanfare.finished(&event).await;
+    let why = fanfare.why(&event, "u4").await;
+    let explanation = why["explanation"].as_str().unwrap();
+    assert!(explanation.contains("had not subscribed"), "{why}");
+    assert_eq!(stopped_by(&why), "place_not_subscribed");
     fanfare.system.stop().await;
 }
 

@@ -102,6 +102,16 @@ fn revoked() -> Plan {
 }
 
 #[test]
+fn an_event_that_pushes_to_named_people_may_die_anywhere() {
+    die_everywhere(Kind::Fanout, 0, named, (3, 0));
+}
+
+#[test]
+fn an_event_that_pushes_to_everyone_may_die_anywhere() {
+    die_everywhere(Kind::Fanout, 0, broadcast, (3, 0));
+}
+
+#[test]
 fn fan_out_to_named_people_may_die_anywhere() {
     die_everywhere(Kind::PushFanout, 0, named, (3, 0));
 }
