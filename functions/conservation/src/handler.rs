@@ -46,7 +46,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), store::Error> {
         networks,
         events,
         accepted,
-        unchecked,
+        conservation_unchecked: unchecked,
         conservation_mismatches: mismatches,
         duration_ms: u64::try_from(now.since(began).as_millis()).unwrap_or(u64::MAX),
     };

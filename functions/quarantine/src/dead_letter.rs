@@ -1,8 +1,12 @@
 //! One dead letter, and what is done with it.
 
+use std::time::Duration;
+
 use domain::attempt::Attempt;
 use domain::delivery::State;
-use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
+use domain::id::EventId;
+use domain::operational::{self, News};
+use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event, write_news};
 use queue::replay::ReplayMessage;
 use queue::{MAX_DELAY, Outgoing, Record};
 use store::{Finished, Quarantined};
@@ -83,9 +87,38 @@ async fn give_up(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Er
         network: message.network.to_string(),
         delivery_id: message.delivery.to_string(),
         attempts: attempt.number,
-        reason: attempt.reason,
+        reason: attempt.reason.clone(),
     };
     deps.platform.telemetry.emit(&event, now.millis());
+    tell(deps, message, &attempt).await
+}
+
+/// Tells whoever subscribed, unless the delivery was of news itself, which could go round for ever.
+async fn tell(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    attempt: &Attempt,
+) -> Result<(), store::Error> {
+    let (network, id) = (&message.network, message.delivery);
+    let stored = deps.store.event(network, &message.event).await?;
+    let endpoint = deps.store.endpoint(network, id.endpoint()).await?;
+    let (Some(stored), Some(endpoint)) = (stored, endpoint) else {
+        return Ok(());
+    };
+    if operational::is_reserved(&stored.event.event_type) {
+        return Ok(());
+    }
+    let (attempts, reason) = (attempt.number, &attempt.reason);
+    let news = News::exhausted(&endpoint, id, &message.event, attempts, reason);
+    let now = deps.platform.clock.now();
+    let event = EventId::generate(now, deps.platform.random.bytes());
+    let outgoing = Outgoing {
+        body: write_news(network, &event, &news, now),
+        group: network.to_string(),
+        delay: Duration::ZERO,
+    };
+    // The delivery's record says the same, so what the queue does not take is lost without harm.
+    drop(deps.events.send(&[outgoing]).await);
     Ok(())
 }
 

@@ -37,11 +37,12 @@ pub(crate) async fn step(deps: &Deps, record: &Record) -> Result<(), String> {
     }
     let found = deps.store.endpoint(network, endpoint).await;
     match found.map_err(|error| chain(&error))? {
-        None => fail(deps, &job, "the endpoint was deleted").await,
+        None => fail(deps, &job, None, "the endpoint was deleted").await,
         Some(endpoint) => match &endpoint.disabled {
             Some(why) => {
                 let why = disabled::explain(&why.reason);
-                fail(deps, &job, &format!("the endpoint is disabled: {why}")).await
+                let reason = format!("the endpoint is disabled: {why}");
+                fail(deps, &job, Some(&endpoint), &reason).await
             }
             None => advance(deps, job, &endpoint).await,
         },
@@ -69,7 +70,7 @@ async fn advance(deps: &Deps, job: Job, endpoint: &Endpoint) -> Result<(), Strin
     };
     deps.platform.telemetry.emit(&event, now.millis());
     if after.state == State::Done {
-        tell(deps, &after, endpoint).await;
+        tell(deps, &after, endpoint, None).await;
         return Ok(());
     }
     proceed(deps, &after, after.pause(sent)).await
@@ -93,7 +94,13 @@ async fn proceed(deps: &Deps, job: &Job, delay: Duration) -> Result<(), String> 
     Ok(())
 }
 
-async fn fail(deps: &Deps, job: &Job, reason: &str) -> Result<(), String> {
+/// Ends a job that cannot go on, and tells so if there is an endpoint to tell of.
+async fn fail(
+    deps: &Deps,
+    job: &Job,
+    endpoint: Option<&Endpoint>,
+    reason: &str,
+) -> Result<(), String> {
     let now = deps.platform.clock.now();
     let named = (&job.network, job.endpoint, job.id);
     let stopped = deps.store.stop_replay(named, Some(reason), now).await;
@@ -105,16 +112,21 @@ async fn fail(deps: &Deps, job: &Job, reason: &str) -> Result<(), String> {
             replays_failed: 1,
         };
         deps.platform.telemetry.emit(&event, now.millis());
+        if let Some(endpoint) = endpoint {
+            tell(deps, job, endpoint, Some(reason)).await;
+        }
     }
     Ok(())
 }
 
 /// Tells whoever subscribed. The job's record says the same, so what the queue does not take is
 /// lost without harm.
-async fn tell(deps: &Deps, job: &Job, endpoint: &Endpoint) {
+async fn tell(deps: &Deps, job: &Job, endpoint: &Endpoint, failed: Option<&str>) {
     let now = deps.platform.clock.now();
     let more = json!({
         "replayId": job.id.to_string(),
+        "status": if failed.is_some() { "failed" } else { "done" },
+        "reason": failed,
         "found": job.counts.found,
         "replayed": job.counts.replayed,
         "skipped": job.counts.skipped,

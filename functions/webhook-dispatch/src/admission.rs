@@ -147,7 +147,7 @@ async fn rate(
     if message.reserved {
         return Ok(None);
     }
-    let interval = 1000 / u64::from(rate.max(1));
+    let interval = Duration::from_secs(1) / rate.max(1);
     let (network, id) = (&known.endpoint.network, known.endpoint.id);
     let at = deps.store.reserve_rate(network, id, interval, now).await?;
     let wait = at.since(now);

@@ -123,6 +123,8 @@ async fn disable(deps: &Deps, known: &Known, reason: &str, now: Timestamp) {
         .store
         .disable_endpoint(&endpoint.network, endpoint.id, &why)
         .await;
+    // What comes next sees it, instead of what was known for another few seconds.
+    deps.endpoints.forget(&endpoint.network, endpoint.id);
     if note(deps, known, "disabling", done) != Some(true) {
         return;
     }

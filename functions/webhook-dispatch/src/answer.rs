@@ -47,12 +47,18 @@ impl Made {
         now: Timestamp,
         answer: &Result<Answer, Failure>,
     ) -> Self {
-        let verdict = judge(seen(answer, now));
+        let mut verdict = judge(seen(answer, now));
+        if let (Outcome::Failed, Err(failure)) = (verdict.outcome, answer)
+            && failure.partial.is_some()
+        {
+            let how = failure.kind.explain();
+            verdict.explanation = format!("{}; its answer broke off: {how}", verdict.explanation);
+        }
         let (connection, status) = match answer {
             Ok(answer) => (&answer.connection, Some(answer.status)),
-            Err(failure) => (&*failure.connection, failure.status),
+            Err(failure) => (&*failure.connection, failure.status()),
         };
-        let response = answer.as_ref().ok().map(response);
+        let response = response(answer);
         let limit = match verdict.outcome {
             Outcome::Succeeded => Excerpt::OF_SUCCESS,
             Outcome::Failed => Excerpt::OF_FAILURE,
@@ -75,13 +81,13 @@ fn seen(answer: &Result<Answer, Failure>, now: Timestamp) -> Seen {
             status: answer.status,
             wishes: wishes(&answer.headers, now),
         },
-        Err(failure) => match failure.status {
-            // The status line is the receiver's word; that its body then broke off changes nothing.
-            Some(status @ 200..=299) => Seen::Answer {
-                status,
-                wishes: Wishes::default(),
+        Err(failure) => match &failure.partial {
+            // Status and headers are the receiver's word; that its body broke off changes nothing.
+            Some(partial) => Seen::Answer {
+                status: partial.status,
+                wishes: wishes(&partial.headers, now),
             },
-            Some(_) | None => Seen::Failure {
+            None => Seen::Failure {
                 word: failure.kind.word(),
                 explanation: failure.kind.explain(),
             },
@@ -97,16 +103,24 @@ fn wishes(headers: &HeaderMap, now: Timestamp) -> Wishes {
     }
 }
 
-fn response(answer: &Answer) -> Response {
-    let headers = answer.headers.iter().map(|(name, value)| {
+/// What was answered, if anything, also when it broke off.
+fn response(answer: &Result<Answer, Failure>) -> Option<Response> {
+    let (headers, body, truncated) = match answer {
+        Ok(answer) => (&answer.headers, &answer.body, answer.body_truncated),
+        Err(failure) => {
+            let partial = failure.partial.as_ref()?;
+            (&partial.headers, &partial.body, true)
+        }
+    };
+    let headers = headers.iter().map(|(name, value)| {
         let value = String::from_utf8_lossy(value.as_bytes());
         (name.as_str().to_owned(), value.into_owned())
     });
-    Response {
+    Some(Response {
         headers: headers.collect(),
-        body: String::from_utf8_lossy(&answer.body).into_owned(),
-        truncated: answer.body_truncated,
-    }
+        body: String::from_utf8_lossy(body).into_owned(),
+        truncated,
+    })
 }
 
 fn attempt(

@@ -435,15 +435,28 @@ async fn follow_up(
     }
     conclude(deps, known, made, now).await;
     // News about a failed delivery of news could go round for ever.
-    let about_us = message
-        .body
-        .as_ref()
-        .is_some_and(|body| operational::is_reserved(&body.event_type));
-    if state == State::Dead && !about_us {
+    if state == State::Dead && !is_news(deps, message, known).await {
         let attempts = made.attempt.number;
         let reason = &made.attempt.reason;
         let news = News::exhausted(&known.endpoint, id, &message.event, attempts, reason);
         report(deps, known, &news, now).await;
+    }
+}
+
+/// Whether the delivery is of an operational event. What cannot be found out counts as one: news
+/// that are missing can be asked for, news that go round cannot be stopped.
+async fn is_news(deps: &Deps, message: &DeliveryMessage, known: &Known) -> bool {
+    if let Some(body) = &message.body {
+        return operational::is_reserved(&body.event_type);
+    }
+    match deps.store.event(&message.network, &message.event).await {
+        Ok(stored) => {
+            stored.is_none_or(|stored| operational::is_reserved(&stored.event.event_type))
+        }
+        Err(error) => {
+            tell::aftermath_failed(deps, known, "news", &error);
+            true
+        }
     }
 }
 

@@ -75,6 +75,11 @@ impl Endpoints {
         Ok(known)
     }
 
+    /// Reads it anew the next time: it was changed here.
+    pub(crate) fn forget(&self, network: &NetworkId, id: EndpointId) {
+        self.keep((network.clone(), id), None);
+    }
+
     fn known(&self, key: &Id) -> Option<Arc<Known>> {
         // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -12,7 +12,7 @@
 
 use std::time::Duration;
 
-use crate::attempt::{Attempt, Outcome, Verdict};
+use crate::attempt::{Attempt, Demand, Outcome, Verdict};
 use crate::endpoint::disabled;
 use crate::retry::Schedule;
 use crate::time::Timestamp;
@@ -169,9 +169,20 @@ pub fn settle(
         (Outcome::Failed, Some(delay)) if !verdict.last => State::Pending {
             next_attempt: Some(now.after(delay.max(verdict.retry_after.unwrap_or_default()))),
         },
+        // What is owed to an endpoint that is disabled is kept: the try after the last is parked.
+        (Outcome::Failed, None)
+            if matches!(verdict.demand, Demand::Disable(_)) && !verdict.last =>
+        {
+            State::Pending {
+                next_attempt: Some(now.after(PARKED_AFTER)),
+            }
+        }
         (Outcome::Failed, _) => State::Dead,
     }
 }
+
+/// When a delivery comes back whose last try had its endpoint disabled: by then that is known.
+const PARKED_AFTER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

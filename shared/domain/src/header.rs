@@ -55,6 +55,8 @@ impl HeaderNameError {
 
 /// RFC 9110 §7.6.1 hop-by-hop and framing headers, and those whose meaning is Fanfare's.
 const RESERVED: &[&str] = &[
+    // Answers are kept as they come: a compressed one could not be read.
+    "accept-encoding",
     "connection",
     "content-encoding",
     "content-length",

@@ -28,7 +28,8 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 /// The longest wait between probes, which is also the longest that SQS holds a message back.
 const LONGEST_PROBE: Duration = Duration::from_secs(900);
 
-/// Failing for this long without one success disables an endpoint.
+/// Failing for this long without one success, and so often that the breaker is open, disables an
+/// endpoint.
 /// Source: Svix's cloud, 5 days.
 pub const DISABLED_AFTER: Duration = Duration::from_secs(5 * DAY);
 
@@ -136,9 +137,6 @@ impl Health {
             warned: self.warned,
         };
         let lasted = now.since(since);
-        if lasted >= DISABLED_AFTER {
-            return (after, Some(Change::Exhausted));
-        }
         let due = WARNED_AFTER.iter().filter(|step| lasted >= **step).count();
         let due = u8::try_from(due).unwrap_or(u8::MAX);
         if due > self.warned {
@@ -148,6 +146,10 @@ impl Health {
                 ..after
             };
             return (after, Some(Change::Failing { days }));
+        }
+        // Nobody is switched off unwarned, or for the two failures of a quiet week.
+        if lasted >= DISABLED_AFTER && failures >= OPEN_AFTER {
+            return (after, Some(Change::Exhausted));
         }
         let change = (failures == DEGRADED_AFTER).then_some(Change::Degraded);
         (after, change)
@@ -274,6 +276,25 @@ mod tests {
                 (72, Change::Failing { days: 3 }),
                 (96, Change::Failing { days: 4 }),
                 (120, Change::Exhausted),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_quiet_endpoint_is_warned_and_given_its_chances_first() {
+        let mut health = Health::default();
+        let mut told = Vec::new();
+        for (number, day) in (1..=OPEN_AFTER).zip((0..).step_by(6)) {
+            let (next, change) = health.failed(Demand::Nothing, secs(day * DAY));
+            told.extend(change.map(|change| (number, change)));
+            health = next;
+        }
+        assert_eq!(
+            told,
+            [
+                (2, Change::Failing { days: 6 }),
+                (DEGRADED_AFTER, Change::Degraded),
+                (OPEN_AFTER, Change::Exhausted),
             ]
         );
     }

@@ -19,6 +19,17 @@ pub struct Answer {
     pub connection: Connection,
 }
 
+/// An answer that broke off after its headers: what came of it is the receiver's word all the same.
+#[derive(Debug, Clone)]
+pub struct Partial {
+    /// The HTTP status.
+    pub status: u16,
+    /// All of them; none when they were more than `Limits::headers`.
+    pub headers: HeaderMap,
+    /// What came of the body, at most `Limits::body`.
+    pub body: Bytes,
+}
+
 /// What is known of the connection an attempt used or tried to open.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Connection {

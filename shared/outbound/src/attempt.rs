@@ -34,7 +34,7 @@ struct Progress {
     address: Option<IpAddr>,
     dns: Option<Duration>,
     connect: Option<Duration>,
-    answered: Option<(u16, Duration)>,
+    answered: Option<Duration>,
 }
 
 /// What is known of an open connection for as long as it lives.
@@ -81,20 +81,16 @@ impl Attempt {
         progress.stage = Stage::Tls;
     }
 
-    pub(crate) fn answered(&self, status: u16) {
-        self.progress().answered = Some((status, self.started.elapsed()));
-    }
-
-    /// The answer's status, once its headers have arrived.
-    pub(crate) fn status(&self) -> Option<u16> {
-        self.progress().answered.map(|(status, _)| status)
+    /// The answer's headers have arrived.
+    pub(crate) fn answered(&self) {
+        self.progress().answered = Some(self.started.elapsed());
     }
 
     /// The account of this attempt's connection. `facts` is what the connection used says of
     /// itself; without one, what connecting got done is told. To be asked once per attempt.
     pub(crate) fn connection(&self, facts: Option<&Facts>) -> Connection {
         let progress = *self.progress();
-        let first_byte = progress.answered.map(|(_, at)| at);
+        let first_byte = progress.answered;
         let total = self.started.elapsed();
         let Some(facts) = facts else {
             let Progress {

@@ -14,7 +14,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use tokio::time::timeout_at;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Partial};
 use crate::attempt::{Attempt, CURRENT, Facts};
 use crate::connector::Connector;
 use crate::failure::{Failure, FailureKind, ResponseFault, Stage, classify, classify_body};
@@ -81,37 +81,53 @@ impl Client {
             }
         };
         let capture = capture_connection(&mut request);
-        match timeout_at(attempt.deadline, self.exchange(request, &attempt)).await {
-            Ok(Ok(received)) => Ok(self.succeed(&attempt, &capture, received)),
-            Ok(Err(broken)) => Err(broken.into_failure(&attempt, &capture)),
-            Err(elapsed) => {
-                let kind = FailureKind::DeadlineExceeded {
-                    stage: stage(&attempt, &capture),
-                };
-                Err(fail(kind, &attempt, &capture).caused_by(elapsed))
+        let answering = CURRENT.scope(Arc::clone(&attempt), self.http.request(request));
+        let response = match timeout_at(attempt.deadline, answering).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                return Err(fail(classify(&error), &attempt, &capture).caused_by(error));
             }
-        }
+            Err(elapsed) => {
+                let stage = stage(&attempt, &capture);
+                return Err(late(stage, &attempt, &capture).caused_by(elapsed));
+            }
+        };
+        attempt.answered();
+        self.read(response, &attempt, &capture).await
     }
 
-    async fn exchange(
+    async fn read(
         &self,
-        request: http::Request<Full<Bytes>>,
-        attempt: &Arc<Attempt>,
-    ) -> Result<Received, Broken> {
-        let answering = CURRENT.scope(Arc::clone(attempt), self.http.request(request));
-        let response = answering.await.map_err(Broken::Exchange)?;
-        attempt.answered(response.status().as_u16());
+        response: http::Response<Incoming>,
+        attempt: &Attempt,
+        capture: &CaptureConnection,
+    ) -> Result<Answer, Failure> {
         let (head, body) = response.into_parts();
-        if header_bytes(&head.headers) > self.limits.headers {
-            return Err(Broken::HeadersTooLarge);
-        }
-        let read = read_capped(body, self.limits.body).await;
-        let (body, body_truncated) = read.map_err(Broken::ReadBody)?;
-        Ok(Received {
-            head,
+        let partial = |headers, body| Partial {
+            status: head.status.as_u16(),
+            headers,
             body,
-            body_truncated,
-        })
+        };
+        if header_bytes(&head.headers) > self.limits.headers {
+            let kind = FailureKind::InvalidResponse(ResponseFault::HeadersTooLarge);
+            let came = partial(HeaderMap::new(), Bytes::new());
+            return Err(fail(kind, attempt, capture).after(came));
+        }
+        let mut kept = BytesMut::new();
+        let reading = read_capped(body, self.limits.body, &mut kept);
+        let failure = match timeout_at(attempt.deadline, reading).await {
+            Ok(Ok(body_truncated)) => {
+                let received = Received {
+                    head,
+                    body: kept.freeze(),
+                    body_truncated,
+                };
+                return Ok(self.succeed(attempt, capture, received));
+            }
+            Ok(Err(error)) => fail(classify_body(&error), attempt, capture).caused_by(error),
+            Err(elapsed) => late(Stage::Body, attempt, capture).caused_by(elapsed),
+        };
+        Err(failure.after(partial(head.headers.clone(), kept.freeze())))
     }
 
     fn succeed(
@@ -215,36 +231,19 @@ struct Received {
     body_truncated: bool,
 }
 
-enum Broken {
-    Exchange(legacy::Error),
-    HeadersTooLarge,
-    ReadBody(hyper::Error),
-}
-
-impl Broken {
-    fn into_failure(self, attempt: &Attempt, capture: &CaptureConnection) -> Failure {
-        match self {
-            Self::Exchange(error) => fail(classify(&error), attempt, capture).caused_by(error),
-            Self::HeadersTooLarge => {
-                let kind = FailureKind::InvalidResponse(ResponseFault::HeadersTooLarge);
-                fail(kind, attempt, capture)
-            }
-            Self::ReadBody(error) => fail(classify_body(&error), attempt, capture).caused_by(error),
-        }
-    }
-}
-
 fn fail(kind: FailureKind, attempt: &Attempt, capture: &CaptureConnection) -> Failure {
     let facts = capture.connection_metadata().as_ref().and_then(facts);
-    Failure::new(kind, attempt.connection(facts.as_deref())).with_status(attempt.status())
+    Failure::new(kind, attempt.connection(facts.as_deref()))
 }
 
-/// The stage the deadline struck in. Once a connection was taken for it, the request may be on
-/// the wire; before that, connecting says how far it came.
+fn late(stage: Stage, attempt: &Attempt, capture: &CaptureConnection) -> Failure {
+    fail(FailureKind::DeadlineExceeded { stage }, attempt, capture)
+}
+
+/// The stage the deadline struck in before there was an answer. Once a connection was taken for it,
+/// the request may be on the wire; before that, connecting says how far it came.
 fn stage(attempt: &Attempt, capture: &CaptureConnection) -> Stage {
-    if attempt.status().is_some() {
-        Stage::Body
-    } else if capture.connection_metadata().is_some() {
+    if capture.connection_metadata().is_some() {
         Stage::Headers
     } else {
         attempt.stage()
@@ -265,10 +264,13 @@ fn header_bytes(headers: &HeaderMap) -> usize {
         .sum()
 }
 
-/// The body's first `cap` bytes, and whether there was more. Returning early drops the rest, which
-/// makes hyper close an HTTP/1 connection and reset an HTTP/2 stream.
-async fn read_capped(mut body: Incoming, cap: usize) -> Result<(Bytes, bool), hyper::Error> {
-    let mut kept = BytesMut::new();
+/// Reads the body's first `cap` bytes into `kept`; whether there was more. Returning early drops the
+/// rest, which makes hyper close an HTTP/1 connection and reset an HTTP/2 stream.
+async fn read_capped(
+    mut body: Incoming,
+    cap: usize,
+    kept: &mut BytesMut,
+) -> Result<bool, hyper::Error> {
     while let Some(frame) = body.frame().await {
         // Trailers are no part of the answer we judge.
         let Ok(data) = frame?.into_data() else {
@@ -279,8 +281,8 @@ async fn read_capped(mut body: Incoming, cap: usize) -> Result<(Bytes, bool), hy
         // Copied, because a frame would keep hyper's whole read buffer alive.
         kept.extend_from_slice(fits);
         if !beyond.is_empty() {
-            return Ok((kept.freeze(), true));
+            return Ok(true);
         }
     }
-    Ok((kept.freeze(), false))
+    Ok(false)
 }

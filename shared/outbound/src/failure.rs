@@ -4,7 +4,7 @@ use std::fmt;
 use domain::address::AddressRefusal;
 use hyper_util::client::legacy;
 
-use crate::answer::Connection;
+use crate::answer::{Connection, Partial};
 use crate::connector::ConnectError;
 
 /// An attempt that brought no complete answer.
@@ -14,8 +14,8 @@ pub struct Failure {
     pub kind: FailureKind,
     /// As far as the attempt came. Boxed, so that results carrying a failure stay small.
     pub connection: Box<Connection>,
-    /// The answer's status, when it broke off after its headers.
-    pub status: Option<u16>,
+    /// What came of the answer, when it broke off after its headers.
+    pub partial: Option<Box<Partial>>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -94,13 +94,13 @@ pub enum ResponseFault {
 }
 
 impl Failure {
-    /// A failure without a status and without a source.
+    /// A failure without an answer and without a source.
     #[must_use]
     pub fn new(kind: FailureKind, connection: Connection) -> Self {
         Self {
             kind,
             connection: Box::new(connection),
-            status: None,
+            partial: None,
             source: None,
         }
     }
@@ -112,8 +112,17 @@ impl Failure {
         }
     }
 
-    pub(crate) fn with_status(self, status: Option<u16>) -> Self {
-        Self { status, ..self }
+    pub(crate) fn after(self, partial: Partial) -> Self {
+        Self {
+            partial: Some(Box::new(partial)),
+            ..self
+        }
+    }
+
+    /// The answer's status, when it broke off after its headers.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.partial.as_ref().map(|partial| partial.status)
     }
 }
 

@@ -15,7 +15,7 @@ mod resolver;
 mod socket;
 mod tls;
 
-pub use answer::{Answer, Connection, Timing, TlsFacts, TlsVersion};
+pub use answer::{Answer, Connection, Partial, Timing, TlsFacts, TlsVersion};
 pub use client::{Builder, Client};
 pub use failure::{Failure, FailureKind, ResponseFault, Stage, TlsFault};
 pub use limits::Limits;

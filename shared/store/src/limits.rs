@@ -1,5 +1,7 @@
 //! Per-endpoint limits that hold over all dispatchers: one small item per endpoint that has any.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValue;
@@ -13,6 +15,14 @@ use crate::{Error, Store};
 /// How often a reservation is tried while others come in between.
 const MAX_ROUNDS: usize = 10;
 
+fn micros(interval: Duration) -> u64 {
+    u64::try_from(interval.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn micros_of(time: Timestamp) -> u64 {
+    time.millis().saturating_mul(1000)
+}
+
 /// A place among the attempts under way to one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
@@ -22,7 +32,7 @@ pub struct Slot {
 
 impl Store {
     /// Reserves the next moment at which an attempt to this endpoint may begin, attempts being
-    /// `interval_ms` apart: the generic cell rate algorithm (ITU-T I.371) with one atomic write per
+    /// `interval` apart to the microsecond: the generic cell rate algorithm (ITU-T I.371) with one atomic write per
     /// attempt. The moment can lie ahead; the caller then comes back at it with nothing to reserve.
     ///
     /// # Errors
@@ -31,15 +41,15 @@ impl Store {
         &self,
         network: &NetworkId,
         id: EndpointId,
-        interval_ms: u64,
+        interval: Duration,
         now: Timestamp,
     ) -> Result<Timestamp, Error> {
         // Between the two questions another can begin; then it is asked again.
         for _ in 0..MAX_ROUNDS {
-            if let Some(at) = self.queue_up(network, id, interval_ms, now).await? {
+            if let Some(at) = self.queue_up(network, id, interval, now).await? {
                 return Ok(at);
             }
-            if self.begin(network, id, interval_ms, now).await? {
+            if self.begin(network, id, interval, now).await? {
                 return Ok(now);
             }
         }
@@ -54,7 +64,7 @@ impl Store {
         &self,
         network: &NetworkId,
         id: EndpointId,
-        interval_ms: u64,
+        interval: Duration,
         now: Timestamp,
     ) -> Result<Option<Timestamp>, Error> {
         const OPERATION: &str = "reserving a later moment";
@@ -62,8 +72,8 @@ impl Store {
             .update(&Key::limits(network, id))
             .update_expression("SET nextFree = nextFree + :interval")
             .condition_expression("nextFree > :now")
-            .expression_attribute_values(":interval", n(interval_ms))
-            .expression_attribute_values(":now", n(now.millis()))
+            .expression_attribute_values(":interval", n(micros(interval)))
+            .expression_attribute_values(":now", n(micros_of(now)))
             .return_values(ReturnValue::UpdatedNew)
             .send()
             .await;
@@ -74,8 +84,9 @@ impl Store {
         };
         let item = updated.attributes.unwrap_or_default();
         let next = Reader::new(&item, OPERATION).number("nextFree")?;
-        let at = Timestamp::from_millis(next.saturating_sub(interval_ms));
-        Ok(Some(at))
+        let at = next.saturating_sub(micros(interval));
+        // Not a millisecond early.
+        Ok(Some(Timestamp::from_millis(at.div_ceil(1000))))
     }
 
     /// Whether the moment is `now`, because nobody waits.
@@ -83,16 +94,16 @@ impl Store {
         &self,
         network: &NetworkId,
         id: EndpointId,
-        interval_ms: u64,
+        interval: Duration,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let next = now.millis().saturating_add(interval_ms);
+        let next = micros_of(now).saturating_add(micros(interval));
         let sent = self
             .update(&Key::limits(network, id))
             .update_expression("SET nextFree = :next")
             .condition_expression("attribute_not_exists(nextFree) OR nextFree <= :now")
             .expression_attribute_values(":next", n(next))
-            .expression_attribute_values(":now", n(now.millis()))
+            .expression_attribute_values(":now", n(micros_of(now)))
             .send()
             .await;
         match sent {

@@ -109,8 +109,8 @@ events! {
         metrics { results_lost: Count };
 
     /// Accepted and standing deliveries of some hours were compared.
-    Info ConservationChecked { networks: u32, events: u64, accepted: u64, unchecked: u64, conservation_mismatches: u64, duration_ms: u64 }
-        metrics { conservation_mismatches: Count };
+    Info ConservationChecked { networks: u32, events: u64, accepted: u64, conservation_unchecked: u64, conservation_mismatches: u64, duration_ms: u64 }
+        metrics { conservation_mismatches: Count, conservation_unchecked: Count };
 
     /// An accepted delivery, or a whole event when no delivery is named, has no record.
     Error DeliveryLost { network: String, event_id: String, delivery_id: Option<String> };

@@ -1,4 +1,5 @@
 use domain::endpoint::{Disabled, Endpoint, Limits, disabled};
+use domain::operational::News;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use serde_json::json;
@@ -44,7 +45,8 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     check_version(&call, &endpoint)?;
     let now = deps.platform.clock.now();
     let kept = kept(deps, &endpoint, &request, now).await?;
-    let enabled = request.enabled == Some(true) && !endpoint.is_enabled();
+    let was_enabled = endpoint.is_enabled();
+    let enabled = request.enabled == Some(true) && !was_enabled;
     if enabled {
         recovered(deps, &endpoint).await?;
     }
@@ -58,7 +60,12 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::PreconditionFailed.into());
     }
     news::report(deps, "endpoint.updated", &changed, &json!({})).await;
+    if let Some(why) = changed.disabled.as_ref().filter(|_| was_enabled) {
+        let disabled = News::disabled(&changed, &why.reason, why.at);
+        news::tell(deps, &changed, disabled).await;
+    }
     if enabled {
+        news::report(deps, "endpoint.enabled", &changed, &json!({})).await;
         resume(deps, &changed).await?;
     }
     Ok(shown(&changed))

@@ -52,7 +52,7 @@ async fn the_deadline_covers_every_stage_and_names_it() {
             "{url}"
         );
         assert_eq!(
-            (failure.kind.sent(), failure.status),
+            (failure.kind.sent(), failure.status()),
             (sent, status),
             "{url}"
         );
@@ -112,7 +112,7 @@ async fn a_broken_answer_is_a_failure_that_was_sent() {
             .await
             .unwrap_err();
         let shown = String::from_utf8_lossy(bytes);
-        assert_eq!((failure.kind, failure.status), (kind, status), "{shown}");
+        assert_eq!((failure.kind, failure.status()), (kind, status), "{shown}");
         assert!(failure.kind.sent());
         assert!(failure.connection.address.is_some());
         assert_eq!(log.requests().len(), 1, "sent again after {shown}");

@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod answers;
 mod certificates;
 mod choosing;
 mod conservation;
