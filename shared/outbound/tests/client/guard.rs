@@ -193,7 +193,7 @@ async fn each_block_is_refused_from_first_to_last_and_its_neighbours_are_what_th
     assert!(allowed > 40, "{allowed}");
 }
 
-/// The same for every IPv4 block, and so for both ends of ::ffff:0:0/96, in the one IPv6 notation that stands for IPv4.
+/// The same for every IPv4 block, and so for both ends of `::ffff:0:0/96`, in the one IPv6 notation that stands for IPv4.
 #[tokio::test]
 async fn a_mapped_address_is_what_it_wraps() {
     for block in blocks().into_iter().filter(|block| block.v4) {
