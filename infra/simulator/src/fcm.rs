@@ -12,8 +12,13 @@ use crate::reply::{Answer, Reply};
 use crate::state::State;
 
 const MAX_MESSAGE: usize = 4096;
+/// Of a message for all who subscribed to a topic.
+const MAX_TOPIC_MESSAGE: usize = 2048;
+/// Seconds that a message may wait for its phone: four weeks.
+const MAX_TTL: f64 = 2_419_200.0;
 const FCM_ERROR: &str = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
+const TARGETS: [&str; 3] = ["token", "topic", "condition"];
 const MESSAGE_FIELDS: [&str; 10] = [
     "name",
     "data",
@@ -220,8 +225,7 @@ fn check(message: &Map<String, Value>) -> Result<(), Refusal> {
             "Cannot find field.",
         ));
     }
-    let targets = ["token", "topic", "condition"];
-    let targets = targets
+    let targets = TARGETS
         .iter()
         .filter(|name| message.contains_key(**name))
         .count();
@@ -248,12 +252,17 @@ fn check(message: &Map<String, Value>) -> Result<(), Refusal> {
             "Illegal duration format.",
         ));
     }
+    let most = if message.contains_key("token") {
+        MAX_MESSAGE
+    } else {
+        MAX_TOPIC_MESSAGE
+    };
     let payload: Map<_, _> = message
         .iter()
-        .filter(|(name, _)| *name != "token")
+        .filter(|(name, _)| !TARGETS.contains(&name.as_str()))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    if Value::Object(payload).to_string().len() > MAX_MESSAGE {
+    if Value::Object(payload).to_string().len() > most {
         return Err(Refusal::field("message", "Android message is too big"));
     }
     let token = message.get("token");
@@ -270,8 +279,8 @@ fn check(message: &Map<String, Value>) -> Result<(), Refusal> {
 }
 
 fn is_duration(text: &str) -> bool {
-    text.strip_suffix('s')
-        .is_some_and(|seconds| seconds.parse::<f64>().is_ok_and(|seconds| seconds >= 0.0))
+    let seconds = text.strip_suffix('s').map(str::parse::<f64>);
+    seconds.is_some_and(|seconds| seconds.is_ok_and(|seconds| (0.0..=MAX_TTL).contains(&seconds)))
 }
 
 fn received(

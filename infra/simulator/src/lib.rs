@@ -11,6 +11,8 @@ mod jwt;
 mod oauth;
 mod received;
 mod reply;
+#[cfg(test)]
+mod rules;
 mod server;
 mod simulator;
 mod state;

@@ -59,6 +59,21 @@ pub(crate) struct Peer {
     open: std::sync::atomic::AtomicU32,
 }
 
+impl Peer {
+    pub(crate) fn new(
+        environment: Environment,
+        certificate: Option<PushCertificate>,
+        proven: bool,
+    ) -> Self {
+        Self {
+            environment,
+            certificate,
+            proven: AtomicBool::new(proven),
+            open: std::sync::atomic::AtomicU32::new(0),
+        }
+    }
+}
+
 /// What a connection's bytes go over.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
 
@@ -128,15 +143,12 @@ async fn connection(stream: TlsStream<impl Stream>, service: Service, state: &Ar
         .as_ref()
         .map(|certificate| certificate.fingerprint);
     let h2_only = matches!(service, Service::Apns(_));
-    let peer = Arc::new(Peer {
-        environment: match service {
-            Service::Apns(environment) => environment,
-            Service::Google { .. } | Service::Baidu { .. } => Environment::Production,
-        },
-        proven: AtomicBool::new(certificate.is_some() || !h2_only),
-        open: std::sync::atomic::AtomicU32::new(0),
-        certificate,
-    });
+    let environment = match service {
+        Service::Apns(environment) => environment,
+        Service::Google { .. } | Service::Baidu { .. } => Environment::Production,
+    };
+    let proven = certificate.is_some() || !h2_only;
+    let peer = Arc::new(Peer::new(environment, certificate, proven));
     let end = Arc::new(End::default());
     let io = SharedIo(Arc::new(Mutex::new(stream)));
     let service = service_fn({

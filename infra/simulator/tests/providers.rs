@@ -254,7 +254,7 @@ async fn fcm_gives_a_token_for_a_good_assertion_and_takes_good_messages() {
         (503, "UNAVAILABLE", "retry"),
         (500, "INTERNAL", "retry"),
         (401, "THIRD_PARTY_AUTH_ERROR", "credential_fault"),
-        (403, "SENDER_ID_MISMATCH", "poison"),
+        (403, "SENDER_ID_MISMATCH", "wrong_project_suspect"),
     ] {
         world
             .simulator
