@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::letters::{give_the_delivery_up, lose_the_delivery_and_find_it_again};
 use crate::push;
 use crate::receiver::Receiver;
 use crate::sandbox::Sandbox;
@@ -39,6 +40,9 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     dispatch_beside_garbage(&world, "WebhookQueue", r#""delivered":1"#).await;
     receiver.verified(&secret);
 
+    post_event(&world, &caller).await;
+    fan_out_beside(&world, &["garbage"]).await;
+    give_the_delivery_up(&world).await;
     quarantine_an_event(&world, &caller).await;
     replay_the_first(&world, &caller).await;
     count_what_was_accepted(&world).await;
@@ -162,36 +166,6 @@ async fn fan_out_beside(world: &World, neighbours: &[&str]) {
     );
     fanout.says(r#""event":"MessageQuarantined""#).await;
     fanout.says(r#""deliveries":1"#).await;
-}
-
-/// As when every receive of a message ended in a crash: it reaches the dead-letter queue, quarantine
-/// sets its delivery due, and the sweep sends it again.
-async fn lose_the_delivery_and_find_it_again(world: &World) {
-    let lost = world.batch("WebhookQueue").await;
-    world
-        .send(
-            "WebhookDeadLetterQueue",
-            lost["Records"][0]["body"].as_str().unwrap(),
-        )
-        .await;
-    let quarantine = world.start("Quarantine").await;
-    let batch = world.batch("WebhookDeadLetterQueue").await;
-    let answer = world
-        .within_permissions("Quarantine", quarantine.call(&batch))
-        .await;
-    assert_eq!(
-        answer,
-        json!({ "batchItemFailures": [] }),
-        "{}",
-        quarantine.log()
-    );
-
-    let sweep = world.start("RetrySweep").await;
-    let minute = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
-    world
-        .within_permissions("RetrySweep", sweep.call(&minute))
-        .await;
-    sweep.says(r#""enqueued":1"#).await;
 }
 
 /// One delivery, with a neighbour that can never succeed. `outcome` is what must be counted.

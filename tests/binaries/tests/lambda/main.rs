@@ -8,6 +8,7 @@
 )]
 
 mod functions;
+mod letters;
 mod push;
 mod receiver;
 mod runtime_api;
