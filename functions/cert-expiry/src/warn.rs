@@ -1,10 +1,7 @@
-use std::time::Duration;
-
 use domain::credential::{days_left, warning_due};
 use domain::id::EventId;
 use domain::operational::News;
 use domain::time::Timestamp;
-use queue::message::write_news;
 use queue::{Outgoing, SendError};
 use serde_json::json;
 use store::{Dated, Watch};
@@ -52,11 +49,7 @@ pub(crate) async fn warn(deps: &Deps, watch: &Watch, now: Timestamp) -> Result<b
             .await?;
         return Ok(false);
     };
-    let outgoing = Outgoing {
-        body: write_news(&watch.network, &event_id(watch, days), &news, now),
-        group: watch.network.to_string(),
-        delay: Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(&watch.network, &event_id(watch, days), &news, now);
     for sent in deps.events.send(&[outgoing]).await {
         sent?;
     }

@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::api_key::Permission;
-use http_api::{Route, answer};
+use http_api::{answer, routes};
 use providers::Hosts;
 use queue::Queue;
 use runtime::{Platform, SettingsError};
@@ -39,18 +39,6 @@ impl Deps {
             platform: platform.clone(),
         })
     }
-}
-
-macro_rules! routes {
-    ($($operation:ident $method:literal $path:literal $needs:expr, $name:literal;)+) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Operation { $($operation),+ }
-
-        /// Every path of this function.
-        pub const ROUTES: &[Route<Operation>] = &[
-            $(Route { method: $method, path: $path, needs: $needs, operation: Operation::$operation, name: $name }),+
-        ];
-    };
 }
 
 const READ: &[Permission] = &[Permission::Read];

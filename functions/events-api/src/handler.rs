@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::api_key::Permission;
-use http_api::{Route, answer};
+use http_api::{answer, routes};
 use queue::Queue;
 use rules::Known;
 use runtime::{Platform, SettingsError};
@@ -34,53 +34,19 @@ impl Deps {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Operation {
-    Report,
-    Explain,
-    Pushes,
-    Why,
-    Expunge,
-}
+const READ: &[Permission] = &[Permission::Read];
+/// Whoever reports events may see what became of them.
+const READ_OWN: &[Permission] = &[Permission::Read, Permission::WriteEvents];
+const WRITE: &[Permission] = &[Permission::WriteEvents];
+const MANAGE: &[Permission] = &[Permission::ManageWebhooks];
 
-/// Every path of this function.
-pub const ROUTES: &[Route<Operation>] = &[
-    Route {
-        method: "POST",
-        path: "/v1/networks/{network}/events",
-        needs: &[Permission::WriteEvents],
-        operation: Operation::Report,
-        name: "reportEvents",
-    },
-    Route {
-        method: "GET",
-        path: "/v1/networks/{network}/events/{id}",
-        needs: &[Permission::Read, Permission::WriteEvents],
-        operation: Operation::Explain,
-        name: "getEvent",
-    },
-    Route {
-        method: "GET",
-        path: "/v1/networks/{network}/events/{id}/pushes",
-        needs: &[Permission::Read],
-        operation: Operation::Pushes,
-        name: "listPushes",
-    },
-    Route {
-        method: "GET",
-        path: "/v1/networks/{network}/explain",
-        needs: &[Permission::Read],
-        operation: Operation::Why,
-        name: "explainPush",
-    },
-    Route {
-        method: "DELETE",
-        path: "/v1/networks/{network}/events/{id}/payload",
-        needs: &[Permission::ManageWebhooks],
-        operation: Operation::Expunge,
-        name: "expungePayload",
-    },
-];
+routes! {
+    Report "POST" "/v1/networks/{network}/events" WRITE, "reportEvents";
+    Explain "GET" "/v1/networks/{network}/events/{id}" READ_OWN, "getEvent";
+    Pushes "GET" "/v1/networks/{network}/events/{id}/pushes" READ, "listPushes";
+    Why "GET" "/v1/networks/{network}/explain" READ, "explainPush";
+    Expunge "DELETE" "/v1/networks/{network}/events/{id}/payload" MANAGE, "expungePayload";
+}
 
 /// Answers one request.
 ///

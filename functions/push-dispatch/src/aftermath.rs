@@ -1,13 +1,11 @@
 //! What a provider's answer means beyond its push: for the device, for the credential, and for those
 //! who want to know.
 
-use std::time::Duration;
-
 use domain::credential::Record as Credential;
 use domain::id::{EventId, NetworkId};
 use domain::operational::News;
 use providers::{Answer, Class};
-use queue::message::{Malformed, owner, write_news};
+use queue::message::{Malformed, owner};
 use queue::{Outgoing, Record};
 use serde_json::json;
 use store::{ActiveSlot, Paused, Quarantined};
@@ -212,11 +210,7 @@ async fn remove_device(
 async fn report(made: &Try<'_>, name: &'static str, data: serde_json::Value) {
     let network = &made.message.network;
     let id = EventId::generate(made.now, made.deps.platform.random.bytes());
-    let outgoing = Outgoing {
-        body: write_news(network, &id, &News::push(name, data), made.now),
-        group: network.to_string(),
-        delay: Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(network, &id, &News::push(name, data), made.now);
     for sent in made.deps.events.send(&[outgoing]).await {
         if let Err(error) = sent {
             let event = PushNewsFailed {

@@ -1,12 +1,10 @@
 //! One dead letter, and what is done with it.
 
-use std::time::Duration;
-
 use domain::attempt::Attempt;
 use domain::delivery::State;
 use domain::id::EventId;
 use domain::operational::{self, News};
-use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event, write_news};
+use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
 use queue::replay::ReplayMessage;
 use queue::{MAX_DELAY, Outgoing, Record};
 use store::{Finished, Quarantined};
@@ -112,11 +110,7 @@ async fn tell(
     let news = News::exhausted(&endpoint, id, &message.event, attempts, reason);
     let now = deps.platform.clock.now();
     let event = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing {
-        body: write_news(network, &event, &news, now),
-        group: network.to_string(),
-        delay: Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(network, &event, &news, now);
     // The delivery's record says the same, so what the queue does not take is lost without harm.
     drop(deps.events.send(&[outgoing]).await);
     Ok(())

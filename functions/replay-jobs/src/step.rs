@@ -6,7 +6,6 @@ use domain::endpoint::{Endpoint, disabled};
 use domain::id::EventId;
 use domain::operational::News;
 use domain::replay::{Job, State};
-use queue::message::write_news;
 use queue::replay::ReplayMessage;
 use queue::{Outgoing, Record};
 use serde_json::json;
@@ -133,10 +132,6 @@ async fn tell(deps: &Deps, job: &Job, endpoint: &Endpoint, failed: Option<&str>)
     });
     let news = News::of("replay.finished", endpoint, &more);
     let id = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing {
-        body: write_news(&job.network, &id, &news, now),
-        group: job.network.to_string(),
-        delay: Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(&job.network, &id, &news, now);
     drop(deps.events.send(&[outgoing]).await);
 }

@@ -11,7 +11,6 @@ use domain::id::EventId;
 use domain::operational::News;
 use domain::time::Timestamp;
 use queue::Outgoing;
-use queue::message::write_news;
 use store::KnownHealth;
 use telemetry::event::{EndpointDisabled, EndpointHealthChanged};
 
@@ -49,11 +48,7 @@ pub(crate) async fn conclude(deps: &Deps, known: &Known, made: &Made, now: Times
 pub(crate) async fn report(deps: &Deps, known: &Known, news: &News, now: Timestamp) {
     let network = &known.endpoint.network;
     let id = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing {
-        body: write_news(network, &id, news, now),
-        group: network.to_string(),
-        delay: std::time::Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(network, &id, news, now);
     for sent in deps.events.send(&[outgoing]).await {
         note(deps, known, "news", sent);
     }

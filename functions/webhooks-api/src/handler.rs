@@ -4,7 +4,7 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use domain::address::AddressPolicy;
 use domain::api_key::Permission;
 use domain::webhook_url::OwnNames;
-use http_api::{Route, answer};
+use http_api::{answer, routes};
 use queue::Queue;
 use runtime::{Platform, SettingsError};
 use store::Store;
@@ -56,18 +56,6 @@ impl Deps {
             platform: platform.clone(),
         })
     }
-}
-
-macro_rules! routes {
-    ($($operation:ident $method:literal $path:literal $needs:expr, $name:literal;)+) => {
-        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Operation { $($operation),+ }
-
-        /// Every path of this function.
-        pub const ROUTES: &[Route<Operation>] = &[
-            $(Route { method: $method, path: $path, needs: $needs, operation: Operation::$operation, name: $name }),+
-        ];
-    };
 }
 
 const OPEN: &[Permission] = &[];

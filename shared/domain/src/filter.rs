@@ -209,4 +209,6 @@ fn has_leaf(value: &Value, path: &[String]) -> bool {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -18,6 +18,21 @@ pub struct Route<O: 'static> {
     pub name: &'static str,
 }
 
+/// Declares the operations of an API function and their table, `ROUTES`: per line the operation, its
+/// method and path, the permissions of which any one is enough, and its `operationId`.
+#[macro_export]
+macro_rules! routes {
+    ($($operation:ident $method:literal $path:literal $needs:expr, $name:literal;)+) => {
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Operation { $($operation),+ }
+
+        /// Every path of this function.
+        pub const ROUTES: &[$crate::Route<Operation>] = &[
+            $($crate::Route { method: $method, path: $path, needs: $needs, operation: Operation::$operation, name: $name }),+
+        ];
+    };
+}
+
 /// A route found for a request, with the values of the path's parameters.
 #[derive(Debug)]
 pub(crate) struct Found<'r, O: 'static> {

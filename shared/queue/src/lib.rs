@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod message;
+mod news;
 pub mod push;
 mod receive;
 pub mod replay;

@@ -9,7 +9,6 @@ use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use providers::{Class, Mode};
 use queue::Outgoing;
-use queue::message::write_news;
 use serde_json::json;
 use store::{ActiveSlot, Credentials};
 use telemetry::event::{CertificateActivated, RequestFailed};
@@ -170,11 +169,7 @@ async fn tell(deps: &Deps, record: &Record, active: &ActiveSlot, now: Timestamp)
     });
     let news = News::push("credential.activated", data);
     let id = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing {
-        body: write_news(&record.network, &id, &news, now),
-        group: record.network.to_string(),
-        delay: Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(&record.network, &id, &news, now);
     for sent in deps.events.send(&[outgoing]).await {
         if let Err(error) = sent {
             let event = RequestFailed {

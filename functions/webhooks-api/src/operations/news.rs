@@ -1,12 +1,9 @@
 //! News about endpoints, for whoever subscribed.
 
-use std::time::Duration;
-
 use domain::endpoint::Endpoint;
 use domain::id::EventId;
 use domain::operational::News;
 use queue::Outgoing;
-use queue::message::write_news;
 use serde_json::Value;
 use telemetry::event::RequestFailed;
 
@@ -23,11 +20,7 @@ pub(crate) async fn tell(deps: &Deps, endpoint: &Endpoint, news: News) {
     let now = deps.platform.clock.now();
     let network = &endpoint.network;
     let id = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing {
-        body: write_news(network, &id, &news, now),
-        group: network.to_string(),
-        delay: Duration::ZERO,
-    };
+    let outgoing = Outgoing::news(network, &id, &news, now);
     for sent in deps.events.send(&[outgoing]).await {
         if let Err(error) = sent {
             let event = RequestFailed {
