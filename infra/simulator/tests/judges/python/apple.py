@@ -24,8 +24,10 @@ async def main():
         def request(token, **more):
             alert = {"aps": {"alert": {"title": "Hi", "body": f"by {how}"}}}
             return NotificationRequest(device_token=token, message=alert, push_type=PushType.ALERT, **more)
-        answers = await asyncio.gather(*(client.send_notification(request("a" * 64)) for _ in range(20)))
-        assert all(answer.is_successful for answer in answers), answers[0].description
+        # By token Apple allows one stream until the first good request, and this library does not wait for it.
+        answers = [await client.send_notification(request("a" * 64))]
+        answers += await asyncio.gather(*(client.send_notification(request("a" * 64)) for _ in range(19)))
+        assert all(answer.is_successful for answer in answers), [answer.description for answer in answers]
         dead = await client.send_notification(request("d" * 64))
         assert (dead.status, dead.description) == ("410", "Unregistered"), (dead.status, dead.description)
         assert int(dead.timestamp) == 1_700_000_000_000, dead.timestamp
