@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex as Map, PoisonError};
 
-use domain::endpoint::Endpoint;
 use domain::id::NetworkId;
+use domain::matching::Subscribers;
 use domain::network::Rules;
 use domain::time::Timestamp;
 use store::Store;
@@ -21,7 +21,7 @@ pub(crate) struct Endpoints(Map<HashMap<NetworkId, Arc<Mutex<Option<Known>>>>>);
 /// A network as it was at one time.
 #[derive(Debug, Clone)]
 pub(crate) struct Network {
-    pub(crate) endpoints: Arc<Vec<Endpoint>>,
+    pub(crate) endpoints: Arc<Subscribers>,
     pub(crate) rules: Rules,
 }
 
@@ -60,7 +60,10 @@ impl Endpoints {
         let version = state.endpoints_version;
         let endpoints = match slot.as_ref() {
             Some(known) if known.version == version => Arc::clone(&known.network.endpoints),
-            _ => Arc::new(store.list_endpoints(network).await?),
+            _ => {
+                let endpoints = store.list_endpoints(network).await?;
+                Arc::new(endpoints.into_iter().collect())
+            }
         };
         let network = Network {
             endpoints,

@@ -6,7 +6,7 @@ use domain::delivery::Cause;
 use domain::endpoint::Endpoint;
 use domain::event::Event;
 use domain::id::{EndpointId, EventId, NetworkId};
-use domain::matching::{Destination, Verdict, plan};
+use domain::matching::{Destination, Subscribers, Verdict, plan};
 use domain::network::{Retention, Rules};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
@@ -132,8 +132,8 @@ async fn enabled_meanwhile(
     let now = deps.platform.clock.now().after(Duration::from_millis(1));
     let fresh = deps.endpoints.at(&deps.store, network, now, now).await?;
     let enabled = move |owed: &Owed| {
-        let mut endpoints = fresh.endpoints.iter();
-        endpoints.any(|endpoint| endpoint.id == owed.endpoint && endpoint.is_enabled())
+        let endpoint = fresh.endpoints.get(owed.endpoint);
+        endpoint.is_some_and(Endpoint::is_enabled)
     };
     Ok(parked.into_iter().filter(enabled).map(|owed| owed.message))
 }
@@ -173,11 +173,11 @@ impl Owing<'_> {
     async fn owe(
         &self,
         destination: &Destination,
-        endpoints: &[Endpoint],
+        endpoints: &Subscribers,
         now: Timestamp,
     ) -> Result<Owed, store::Error> {
         let endpoint = destination.endpoint;
-        let known = endpoints.iter().find(|known| known.id == endpoint);
+        let known = endpoints.get(endpoint);
         // One enabled since the plan was made gets its delivery at once.
         let disabled = known.and_then(|known| known.disabled.as_ref());
         let cause = disabled

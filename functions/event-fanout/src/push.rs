@@ -6,6 +6,7 @@ use domain::endpoint::Endpoint;
 use domain::event::{Event, MAX_BYTES};
 use domain::event_type::EventType;
 use domain::id::EventId;
+use domain::matching::Subscribers;
 use domain::operational::{News, PUSH_CREATED};
 use domain::push::device::UserId;
 use domain::push::message::Text;
@@ -94,13 +95,11 @@ pub(crate) async fn news(
     event: &Event,
     push: &Request,
     message_id: &str,
-    (endpoints, now): (&[Endpoint], Timestamp),
+    (endpoints, now): (&Subscribers, Timestamp),
 ) -> Result<Option<Outgoing>, store::Error> {
-    let wanted = EventType::parse(PUSH_CREATED);
-    let asks = |endpoint: &Endpoint| {
-        endpoint.is_enabled() && wanted.as_ref().is_some_and(|name| endpoint.wants(name))
-    };
-    if !endpoints.iter().any(asks) {
+    let name = EventType::parse(PUSH_CREATED);
+    let mut asking = name.iter().flat_map(|name| endpoints.asking_for(name));
+    if !asking.any(Endpoint::is_enabled) {
         return Ok(None);
     }
     let network = &event.network;

@@ -4,25 +4,28 @@ use crate::order::Unbuildable;
 
 const ELLIPSIS: char = '…';
 
-/// `body`, cut if it has to be for `bytes`, the size of the payload with a given body, to stay within
-/// `limit`; `None` when it fits as it is.
-pub(crate) fn fit(
+/// What `write` makes of `body`, cut if it has to be for its `bytes` to stay within `limit`; and
+/// whether it was cut.
+pub(crate) fn fit<T>(
     body: &str,
     limit: usize,
-    bytes: impl Fn(&str) -> usize,
-) -> Result<Option<String>, Unbuildable> {
-    if bytes(body) <= limit {
-        return Ok(None);
+    write: impl Fn(&str) -> Result<T, Unbuildable>,
+    bytes: impl Fn(&T) -> usize,
+) -> Result<(T, bool), Unbuildable> {
+    let whole = write(body)?;
+    if bytes(&whole) <= limit {
+        return Ok((whole, false));
     }
-    // How often the payload holds the body, seen from what one letter more costs.
-    let one = bytes("x");
-    let copies = bytes("xx").saturating_sub(one);
+    // How often it holds the body, seen from what one letter more costs.
+    let one = bytes(&write("x")?);
+    let copies = bytes(&write("xx")?).saturating_sub(one);
     let size = one.saturating_sub(copies);
     let room = limit
         .checked_sub(size)
         .and_then(|room| room.checked_div(copies));
     let short = room.and_then(|room| trim(body, room));
-    short.map(Some).ok_or(Unbuildable::TooLarge { size, limit })
+    let short = short.ok_or(Unbuildable::TooLarge { size, limit })?;
+    Ok((write(&short)?, true))
 }
 
 /// The longest beginning of `body` that, with an ellipsis, takes at most `room` bytes inside a JSON

@@ -12,6 +12,7 @@ mod growth;
 mod instant;
 mod load;
 mod measure;
+mod phones;
 mod pipeline;
 mod push;
 mod receiver;
@@ -117,7 +118,7 @@ async fn run(command: Command) -> Result<Option<Table>, Failed> {
         Command::Growth(growth) => growth::run(growth).await.map(Some),
         Command::Cold(rounds) => cold::run(rounds).await.map(Some),
         Command::Push(args) => push::run(args).await.map(Some),
-        Command::Phones => push::phones().await.map(|()| None),
+        Command::Phones => phones::serve().await.map(|()| None),
         Command::Receive => receiver::run().await.map(|()| None),
     }
 }

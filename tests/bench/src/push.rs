@@ -1,7 +1,6 @@
 //! `bench push`: push-dispatch over one warm connection against a bare HTTP/2 loop, and what a
 //! push to many costs from the event to the last phone.
 
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,30 +18,28 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use local::Simulator;
-use providers::Hosts;
+use providers::{Class, Client, Hosts, MessageId, Mode, Order};
 use push_dispatch::Deps;
 use queue::push::PushMessage;
-use runtime::{Clock, Platform as Runtime, Random};
+use runtime::{Aws, Clock, Platform as Runtime, Random};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use store::{PushRecord, PushState, Store};
 use telemetry::Telemetry;
 use testkit::push_certificate;
-use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpStream;
-use tokio::process::{Child, Command};
 use tokio_rustls::TlsConnector;
 use vault::Vault;
 
 use crate::dispatch::batch;
 use crate::error::Failed;
-use crate::measure::{cpu_seconds, median, peak_memory_mib, rate};
+use crate::measure::{OneThread, cpu_seconds, median, peak_memory_mib, rate};
+use crate::phones::Phones;
 use crate::reference::Pace;
 use crate::table::{Row, Table, column};
 use crate::world::World;
-use crate::{PushArgs, Rounds};
+use crate::{PushArgs, Rounds, instant};
 
 /// Pushes under way at the same time.
 const IN_FLIGHT: usize = 500;
@@ -53,98 +50,26 @@ const REGISTRATIONS: usize = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Simulated providers in a process of their own, so that their work is not counted.
-struct Phones {
-    _process: Child,
-    stand_ins: String,
-}
-
-impl Phones {
-    async fn start() -> Result<Self, Failed> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .arg("phones")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let output = process.stdout.take();
-        let output = output.ok_or_else(|| Failed::new("the phones print nothing"))?;
-        let stand_ins = BufReader::new(output).lines().next_line().await?;
-        Ok(Self {
-            _process: process,
-            stand_ins: stand_ins.ok_or_else(|| Failed::new("the phones did not start"))?,
-        })
-    }
-
-    fn value(&self, name: &str) -> Result<&str, Failed> {
-        let mut pairs = self
-            .stand_ins
-            .split(' ')
-            .filter_map(|pair| pair.split_once('='));
-        let found = pairs.find_map(|(key, value)| (key == name).then_some(value));
-        found.ok_or_else(|| Failed::new(format!("the phones have no {name}")))
-    }
-}
-
-/// The process of the phones.
-pub(crate) async fn phones() -> Result<(), Failed> {
-    let simulator = Simulator::start(Clock::system()).await?;
-    crate::print(simulator.stand_ins());
-    std::future::pending().await
+/// What the rounds came to, each measurement by itself.
+#[derive(Default)]
+struct Measured {
+    bare: Vec<Pace>,
+    client: Vec<Pace>,
+    alone: Vec<Pace>,
+    ours: Vec<Pace>,
+    cold_millis: Vec<f64>,
 }
 
 pub(crate) async fn run(args: PushArgs) -> Result<Table, Failed> {
-    let Rounds { rounds, events } = args.rounds;
-    let phones = Phones::start().await?;
-    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
-    let world = World::start().await?;
-    activate(&world, &credential).await?;
-    let Credential::ApnsCertificate(certificate) = &credential else {
-        return Err(Failed::new("the credential is no certificate"));
-    };
-    let count = usize::try_from(events)?;
-    let (mut bare, mut ours, mut cold) = (Vec::new(), Vec::new(), Vec::new());
-    for round in 0..rounds {
-        bare.push(bare_loop(&phones, certificate, count).await?);
-        let deps = deps(&world, &phones)?;
-        let first = messages(&world, &format!("cold-{round}"), 1).await?;
-        let began = Instant::now();
-        dispatch(&deps, &first).await?;
-        cold.push(began.elapsed().as_secs_f64() * 1e3);
-        let warm = messages(&world, &format!("warm-{round}"), count).await?;
-        ours.push(dispatch(&deps, &warm).await?);
-    }
-    let pace = |paces: &[Pace]| Pace {
-        per_second: median(paces.iter().map(|pace| pace.per_second)),
-        cpu_micros: median(paces.iter().map(|pace| pace.cpu_micros)),
-    };
-    let (bare, ours) = (pace(&bare), pace(&ours));
-    let row = |name: &str, pace: Pace| Row {
-        name: name.to_owned(),
-        values: vec![
-            Some(pace.per_second),
-            Some(pace.per_second / bare.per_second),
-            Some(pace.cpu_micros),
-            None,
-            None,
-        ],
-    };
-    let mut rows = vec![
-        row("bare loop: HTTP/2 POST, nothing kept", bare),
-        row(
-            "push-dispatch over one warm connection, embedded table in the same process",
-            ours,
-        ),
-        Row {
-            name: "the first push of a process, ms".to_owned(),
-            values: vec![None, None, None, Some(median(cold)), None],
-        },
-    ];
+    let measured = measure(args.rounds).await?;
+    let mut rows = measured.rows();
     for (name, devices, broadcast) in [
         ("an event that names so many people", args.targets, false),
         ("a broadcast to so many devices", args.devices, true),
     ] {
         rows.push(many(name, usize::try_from(devices)?, broadcast).await?);
     }
+    let Rounds { rounds, events } = args.rounds;
     Ok(Table {
         name: "push",
         columns: vec![
@@ -157,7 +82,7 @@ pub(crate) async fn run(args: PushArgs) -> Result<Table, Failed> {
         rows,
         notes: vec![
             format!(
-                "1 KiB payloads, {IN_FLIGHT} in flight, one TLS connection with a client certificate, the simulated APNs in its own process; medians of {rounds} rounds of {events} pushes."
+                "1 KiB payloads, {IN_FLIGHT} in flight, one TLS connection with a client certificate, one thread as in a function, the simulated APNs in its own process; medians of {rounds} rounds of {events} pushes."
             ),
             format!(
                 "The last two from the event's POST to the last phone, phones in the same process; most memory resident: {:.0} MiB.",
@@ -165,6 +90,76 @@ pub(crate) async fn run(args: PushArgs) -> Result<Table, Failed> {
             ),
         ],
     })
+}
+
+async fn measure(Rounds { rounds, events }: Rounds) -> Result<Measured, Failed> {
+    let phones = Phones::start().await?;
+    let (credential, _) = push_certificate(&[1, 2], (2020, 2090));
+    let world = World::start().await?;
+    activate(&world, &credential).await?;
+    let Credential::ApnsCertificate(certificate) = &credential else {
+        return Err(Failed::new("the credential is no certificate"));
+    };
+    let count = usize::try_from(events)?;
+    let embedded = world.system.embedded().clone();
+    let thread = OneThread::start()?;
+    let mut measured = Measured::default();
+    for round in 0..rounds {
+        let bare = bare_loop(&phones, certificate, count);
+        measured.bare.push(thread.run(bare)?);
+        let client = client_loop(&phones, &credential, count);
+        measured.client.push(thread.run(client)?);
+        let stored = deps(&world, &phones, world.system.aws().clone())?;
+        let at_once = Aws::over(instant::over(embedded.http_client()));
+        let at_once = deps(&world, &phones, at_once)?;
+        let first = messages(&world, &format!("cold-{round}"), 1).await?;
+        let began = Instant::now();
+        thread.run(dispatch(&stored, &first))?;
+        measured
+            .cold_millis
+            .push(began.elapsed().as_secs_f64() * 1e3);
+        thread.run(dispatch(&at_once, &first))?;
+        let warm = messages(&world, &format!("warm-{round}"), count).await?;
+        // First the one that leaves the table as the other needs it: writing nothing.
+        measured.alone.push(thread.run(dispatch(&at_once, &warm))?);
+        measured.ours.push(thread.run(dispatch(&stored, &warm))?);
+    }
+    Ok(measured)
+}
+
+impl Measured {
+    fn rows(self) -> Vec<Row> {
+        let bare = Pace::median(&self.bare);
+        let row = |name: &str, paces: &[Pace]| {
+            let pace = Pace::median(paces);
+            Row {
+                name: name.to_owned(),
+                values: vec![
+                    Some(pace.per_second),
+                    Some(pace.per_second / bare.per_second),
+                    Some(pace.cpu_micros),
+                    None,
+                    None,
+                ],
+            }
+        };
+        vec![
+            row("bare loop: HTTP/2 POST, nothing kept", &self.bare),
+            row(
+                "our client of APNs alone: payload, one warm connection, answer judged",
+                &self.client,
+            ),
+            row("push-dispatch, a table that answers at once", &self.alone),
+            row(
+                "push-dispatch, embedded table in the same process",
+                &self.ours,
+            ),
+            Row {
+                name: "the first push of a process, ms".to_owned(),
+                values: vec![None, None, None, Some(median(self.cold_millis)), None],
+            },
+        ]
+    }
 }
 
 fn slot() -> Result<Slot, Failed> {
@@ -219,17 +214,18 @@ async fn activate(world: &World, credential: &Credential) -> Result<(), Failed> 
 }
 
 /// The function as the template sets it up, its phones in the other process.
-fn deps(world: &World, phones: &Phones) -> Result<Deps, Failed> {
-    let stand_ins = ("PROVIDER_STAND_INS".to_owned(), phones.stand_ins.clone());
-    // The address must be one that the function would take.
-    Hosts::stand_ins(&phones.stand_ins)?;
+fn deps(world: &World, phones: &Phones, aws: Aws) -> Result<Deps, Failed> {
+    let stand_ins = (
+        "PROVIDER_STAND_INS".to_owned(),
+        phones.stand_ins().to_owned(),
+    );
     let variables = world
         .variables("push-dispatch")?
         .into_iter()
         .chain([stand_ins]);
     let platform = Runtime {
         env: variables.collect(),
-        aws: world.system.aws().clone(),
+        aws,
         clock: Clock::system(),
         random: Random::system(),
         telemetry: Telemetry::to(|_, _| {}),
@@ -255,6 +251,14 @@ fn device(number: usize) -> Result<Device, Failed> {
 /// A payload of 1 KiB.
 fn text() -> String {
     "A message of about the length that people write. ".repeat(20)
+}
+
+/// The push of all measurements.
+fn push() -> Push {
+    Push {
+        body: Some(Text::plain(text())),
+        ..Push::default()
+    }
 }
 
 /// Pushes owed, with the records that the function settles.
@@ -289,10 +293,7 @@ async fn messages(world: &World, event: &str, count: usize) -> Result<Vec<String
             trail: Trail::default(),
             held: None,
             not_before: None,
-            push: Push {
-                body: Some(Text::plain(text())),
-                ..Push::default()
-            },
+            push: push(),
         };
         Ok::<_, Failed>(message.write())
     });
@@ -323,6 +324,41 @@ async fn dispatch(deps: &Deps, messages: &[String]) -> Result<Pace, Failed> {
             messages.len()
         ))),
     }
+}
+
+/// The function's way to Apple without the function.
+async fn client_loop(
+    phones: &Phones,
+    credential: &Credential,
+    count: usize,
+) -> Result<Pace, Failed> {
+    let hosts = Hosts::stand_ins(phones.stand_ins())?;
+    let client = Client::new(credential, Environment::Production, &hosts)?;
+    let (push, now) = (push(), Clock::system().now());
+    let (client, push) = (&client, &push);
+    let send = |number: usize| async move {
+        let device = device(number)?;
+        let order = Order {
+            push,
+            platform: device.slot.platform(),
+            token: &device.token,
+            id: MessageId::from_bytes(u128::try_from(number)?.to_be_bytes()),
+            accepted: now,
+        };
+        let answer = client.send(&order, Mode::Send, now, push_dispatch::DEADLINE);
+        let class = answer.await?.class;
+        if class == Class::Delivered {
+            return Ok(());
+        }
+        let word = class.word();
+        Err(Failed::new(format!("a push was not delivered: {word}")))
+    };
+    // Opens the connection.
+    send(0).await?;
+    let (cpu, started) = (cpu_seconds(), Instant::now());
+    let sent = stream::iter((0..count).map(send)).buffer_unordered(IN_FLIGHT);
+    sent.try_for_each(async |()| Ok(())).await?;
+    Ok(Pace::of(count, started, cpu))
 }
 
 /// The same requests without anything around them.

@@ -10,7 +10,7 @@ use runtime::Clock;
 use sha2::Sha256;
 
 use crate::error::Failed;
-use crate::measure::{cpu_seconds, rate};
+use crate::measure::{cpu_seconds, median, rate};
 
 /// Requests under way at the same time, here and in what is compared with it.
 pub(crate) const IN_FLIGHT: usize = 64;
@@ -28,6 +28,14 @@ impl Pace {
         Self {
             per_second: rate(count, started.elapsed()),
             cpu_micros: (cpu_seconds() - cpu_before) * 1e6 / count.max(1) as f64,
+        }
+    }
+
+    /// Rate and CPU time of the middle round, each for itself.
+    pub(crate) fn median(rounds: &[Self]) -> Self {
+        Self {
+            per_second: median(rounds.iter().map(|pace| pace.per_second)),
+            cpu_micros: median(rounds.iter().map(|pace| pace.cpu_micros)),
         }
     }
 }

@@ -36,6 +36,8 @@ const MAX_ANSWER: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Apns {
     base: Url,
+    /// Of the base, as requests begin.
+    origin: String,
     dialer: Dialer,
     topic: String,
     tls: TlsTo,
@@ -104,6 +106,7 @@ impl Apns {
         };
         Self {
             base: base.clone(),
+            origin: base.origin().ascii_serialization(),
             dialer: hosts.dialer.clone(),
             topic: topic.to_owned(),
             tls: TlsTo(TlsConnector::from(Arc::new(config))),
@@ -185,11 +188,10 @@ impl Apns {
 
     fn request(&self, message: &Message, now: Timestamp) -> Result<Request<Full<Bytes>>, Answer> {
         let unsignable = || Answer::new(Class::CredentialFault, "BadKey", "the key cannot sign");
-        let mut base = self.base.clone();
-        base.set_path(&message.path);
         let mut request = Request::new(Full::new(message.body.clone()));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = Uri::try_from(base.as_str())
+        let uri = Uri::try_from(format!("{}{}", self.origin, message.path));
+        *request.uri_mut() = uri
             .map_err(|_| Answer::new(Class::Poison, "BadPath", "the device token fits no path"))?;
         *request.headers_mut() = message.headers.clone();
         if let Some(token) = &self.token {

@@ -48,17 +48,12 @@ pub fn message(order: &Order<'_>, topic: &str, now: Timestamp) -> Result<Message
         let text = payload.to_json_string().unwrap_or_default();
         Ok((text, headers(&payload.options)))
     };
-    let (mut text, headers) = write(whole)?;
-    let bytes = |body: &str| write(body).map_or(0, |(text, _)| text.len());
-    let short = fit(whole, MAX_PAYLOAD, bytes)?;
-    if let Some(short) = &short {
-        text = write(short)?.0;
-    }
+    let ((text, headers), trimmed) = fit(whole, MAX_PAYLOAD, write, |(text, _)| text.len())?;
     Ok(Message {
         path: format!("/3/device/{}", order.token.expose()),
         headers,
         body: Bytes::from(text),
-        trimmed: short.is_some(),
+        trimmed,
     })
 }
 

@@ -15,11 +15,7 @@ pub const MAX_MESSAGE: usize = 4096;
 /// When it is too large even without a body.
 pub fn message(push: &Push) -> Result<(String, bool), Unbuildable> {
     let body = push.body.as_ref().map_or("", |body| body.text.as_str());
-    let short = fit(body, MAX_MESSAGE, |body| build(push, body).len())?;
-    Ok((
-        build(push, short.as_deref().unwrap_or(body)),
-        short.is_some(),
-    ))
+    fit(body, MAX_MESSAGE, |body| Ok(build(push, body)), String::len)
 }
 
 fn build(push: &Push, body: &str) -> String {

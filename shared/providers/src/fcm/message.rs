@@ -22,10 +22,12 @@ pub fn message(order: &Order<'_>, now: Timestamp) -> Result<(Value, bool), Unbui
         return Err(Unbuildable::ReservedKey(key.clone()));
     }
     let text = push.body.as_ref().map_or("", |body| body.text.as_str());
-    let bytes = |body: &str| payload_bytes(&build(order, body, now));
-    let short = fit(text, MAX_MESSAGE, bytes)?;
-    let body = short.as_deref().unwrap_or(text);
-    Ok((build(order, body, now), short.is_some()))
+    fit(
+        text,
+        MAX_MESSAGE,
+        |body| Ok(build(order, body, now)),
+        payload_bytes,
+    )
 }
 
 /// "The key should not be a reserved word": `from`, `message_type`, or any word starting with
