@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use domain::address::AddressPolicy;
 use domain::endpoint::Endpoint;
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
+use domain::webhook_url::{OwnNames, WebhookUrl};
 use store::{KnownHealth, Store};
 
 /// How long an endpoint is used without asking: the longest that a changed URL, a deletion or a
@@ -19,13 +21,20 @@ const MAX_ENDPOINTS: usize = 10_000;
 
 type Id = (NetworkId, EndpointId);
 
-#[derive(Debug, Default)]
-pub(crate) struct Endpoints(Mutex<HashMap<Id, Arc<Known>>>);
+#[derive(Debug)]
+pub(crate) struct Endpoints {
+    known: Mutex<HashMap<Id, Arc<Known>>>,
+    policy: AddressPolicy,
+    own_names: OwnNames,
+}
 
 /// What is known of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Known {
     pub(crate) endpoint: Endpoint,
+    /// `None` when today's rules do not allow the endpoint's URL, whatever those said that it was
+    /// saved under.
+    pub(crate) url: Option<WebhookUrl>,
     read_at: Timestamp,
     health: Mutex<KnownHealth>,
     /// Held while its health is changed, so that a batch of failures is counted one by one instead
@@ -45,6 +54,15 @@ impl Known {
 }
 
 impl Endpoints {
+    /// None yet; their URLs are judged by the policy, and may not be Fanfare's own names.
+    pub(crate) fn new(policy: AddressPolicy, own_names: OwnNames) -> Self {
+        Self {
+            known: Mutex::default(),
+            policy,
+            own_names,
+        }
+    }
+
     /// The endpoint, at least as new as `version`; `None` when it was deleted.
     pub(crate) async fn find(
         &self,
@@ -65,6 +83,7 @@ impl Endpoints {
             tokio::try_join!(store.endpoint(network, id), store.health(network, id))?;
         let known = endpoint.map(|endpoint| {
             Arc::new(Known {
+                url: self.allowed(&endpoint),
                 endpoint,
                 read_at: now,
                 health: Mutex::new(health),
@@ -80,14 +99,19 @@ impl Endpoints {
         self.keep((network.clone(), id), None);
     }
 
+    fn allowed(&self, endpoint: &Endpoint) -> Option<WebhookUrl> {
+        let url = WebhookUrl::parse(&endpoint.url, self.policy).ok()?;
+        self.own_names.check(&url).is_ok().then_some(url)
+    }
+
     fn known(&self, key: &Id) -> Option<Arc<Known>> {
         // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         all.get(key).cloned()
     }
 
     fn keep(&self, key: Id, known: Option<Arc<Known>>) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= MAX_ENDPOINTS {
             all.clear();
         }

@@ -27,8 +27,6 @@ pub struct Deps {
     pub(crate) events: Queue,
     pub(crate) vault: Vault,
     pub(crate) client: Client,
-    pub(crate) policy: AddressPolicy,
-    pub(crate) own_names: OwnNames,
     pub(crate) endpoints: Endpoints,
     pub(crate) rules: Known,
 }
@@ -53,9 +51,7 @@ impl Deps {
                 platform.random.clone(),
             ),
             client: Client::new(policy, Limits::default()),
-            policy,
-            own_names: OwnNames::new(settings.own_names),
-            endpoints: Endpoints::default(),
+            endpoints: Endpoints::new(policy, OwnNames::new(settings.own_names)),
             rules: Known::default(),
             platform: platform.clone(),
         })

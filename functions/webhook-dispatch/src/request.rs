@@ -47,9 +47,9 @@ pub(crate) fn build(
     // Standard Webhooks: the id stays the same on every try, the timestamp is this try's.
     set(WEBHOOK_ID, event.id.as_str());
     set(WEBHOOK_TIMESTAMP, &at.seconds().to_string());
-    let signed = signatures(&material.keys, &event.id, at, &body);
+    let signed = signatures(material.keys(), &event.id, at, &body);
     set(WEBHOOK_SIGNATURE, &signed);
-    if let Some(signature) = amity_signature(&material.keys, &body) {
+    if let Some(signature) = amity_signature(material.keys(), &body) {
         set(X_AMITY_SIGNATURE, &signature);
     }
     Request {
@@ -64,7 +64,7 @@ fn value<'a>(header: &'a Header, material: &'a Material) -> Option<&'a str> {
     match &header.value {
         Custom::Plain(value) => Some(value),
         Custom::Sensitive => {
-            let value = material.headers.get(header.name.as_str())?;
+            let value = material.headers().get(header.name.as_str())?;
             Some(value.as_str())
         }
     }

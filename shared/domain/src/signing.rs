@@ -114,16 +114,21 @@ impl Key {
 
 /// The value of `webhook-signature`: one entry per live key, separated by spaces.
 #[must_use]
-pub fn signatures(keys: &[Key], id: &EventId, at: Timestamp, body: &[u8]) -> String {
-    let each: Vec<_> = keys.iter().map(|key| key.sign(id, at, body)).collect();
+pub fn signatures<'a>(
+    keys: impl IntoIterator<Item = &'a Key>,
+    id: &EventId,
+    at: Timestamp,
+    body: &[u8],
+) -> String {
+    let each: Vec<_> = keys.into_iter().map(|key| key.sign(id, at, body)).collect();
     each.join(" ")
 }
 
 /// The value of `x-amity-signature`: social.plus knows one secret per endpoint, so the newest
 /// shared one signs. `None` when no live key is a shared secret.
 #[must_use]
-pub fn amity_signature(keys: &[Key], body: &[u8]) -> Option<String> {
-    let newest = keys.iter().find_map(Key::secret)?;
+pub fn amity_signature<'a>(keys: impl IntoIterator<Item = &'a Key>, body: &[u8]) -> Option<String> {
+    let newest = keys.into_iter().find_map(Key::secret)?;
     Some(newest.sign_amity(body))
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn find(self, ring: &Ring) -> Option<Entry> {
+    fn find(self, ring: &Ring) -> Option<Arc<Entry>> {
         ring.find(self.endpoint, self.generation).cloned()
     }
 }
@@ -58,7 +58,7 @@ impl Cache {
         wanted: Wanted,
         now: Timestamp,
         read: impl FnOnce() -> F,
-    ) -> Result<Option<Entry>, Error> {
+    ) -> Result<Option<Arc<Entry>>, Error> {
         let slot = self.slot(name);
         let mut slot = slot.lock().await;
         let mut fallback = None;

@@ -11,6 +11,8 @@ use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use std::sync::Arc;
+
 use domain::endpoint::SecretRef;
 use domain::id::{EndpointId, NetworkId};
 use domain::signing::Key;
@@ -36,12 +38,25 @@ pub struct Vault {
 }
 
 /// What an endpoint's webhooks are signed and sent with.
+///
+/// Shares what the cache holds, so that a delivery makes no copy of a secret.
 #[derive(Clone)]
 pub struct Material {
-    /// The live keys, newest first.
-    pub keys: Vec<Key>,
+    entry: Arc<Entry>,
+    now: Timestamp,
+}
+
+impl Material {
+    /// The live keys, newest first; at least one.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.entry.live(self.now)
+    }
+
     /// The values of its sensitive headers, by name.
-    pub headers: Headers,
+    #[must_use]
+    pub fn headers(&self) -> &Headers {
+        &self.entry.headers
+    }
 }
 
 impl std::fmt::Debug for Material {
@@ -174,10 +189,7 @@ impl Vault {
             endpoint,
             generation: at.generation,
         })?;
-        Ok(Material {
-            keys: entry.live(now),
-            headers: entry.headers,
-        })
+        Ok(Material { entry, now })
     }
 
     /// Stores what a new endpoint needs and tells where.

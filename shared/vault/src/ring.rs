@@ -1,6 +1,7 @@
 //! A key ring and its JSON form.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use domain::id::EndpointId;
 use domain::signing::Key;
@@ -17,7 +18,7 @@ const MAX_KEYS: usize = 10;
 
 /// Entries by endpoint. Wiped from memory when dropped.
 #[derive(Clone, Default)]
-pub(crate) struct Ring(BTreeMap<EndpointId, Entry>);
+pub(crate) struct Ring(BTreeMap<EndpointId, Arc<Entry>>);
 
 /// What is kept of one endpoint.
 #[derive(Clone, Default)]
@@ -49,9 +50,9 @@ impl Entry {
     }
 
     /// The keys that sign at `now`, newest first.
-    pub(crate) fn live(&self, now: Timestamp) -> Vec<Key> {
-        let live = self.keys.iter().filter(|live| live.signs(now));
-        live.map(|live| live.key.clone()).collect()
+    pub(crate) fn live(&self, now: Timestamp) -> impl Iterator<Item = &Key> {
+        let live = self.keys.iter().filter(move |live| live.signs(now));
+        live.map(|live| &live.key)
     }
 
     /// Puts `key` first; those before it sign until `grace_ends` at the latest.
@@ -123,17 +124,17 @@ impl Drop for Wire {
 
 impl Ring {
     /// The entry of `endpoint`, unless it is older than `generation`.
-    pub(crate) fn find(&self, endpoint: EndpointId, generation: u64) -> Option<&Entry> {
+    pub(crate) fn find(&self, endpoint: EndpointId, generation: u64) -> Option<&Arc<Entry>> {
         let entry = self.0.get(&endpoint)?;
         (entry.generation >= generation).then_some(entry)
     }
 
     pub(crate) fn get_mut(&mut self, endpoint: EndpointId) -> Option<&mut Entry> {
-        self.0.get_mut(&endpoint)
+        self.0.get_mut(&endpoint).map(Arc::make_mut)
     }
 
     pub(crate) fn put(&mut self, endpoint: EndpointId, entry: Entry) {
-        self.0.insert(endpoint, entry);
+        self.0.insert(endpoint, Arc::new(entry));
     }
 
     pub(crate) fn remove(&mut self, endpoint: EndpointId) {
@@ -198,6 +199,10 @@ mod tests {
         Timestamp::EPOCH.after(Duration::from_secs(seconds))
     }
 
+    fn live(entry: &Entry, now: Timestamp) -> Vec<Key> {
+        entry.live(now).cloned().collect()
+    }
+
     #[test]
     fn a_ring_comes_back_whole_and_knows_its_generations() {
         let [a, b] = [1, 2].map(|n| EndpointId::from_bytes([n; 16]));
@@ -210,8 +215,8 @@ mod tests {
         ring.remove(b);
         let again = Ring::from_text(&ring.to_text()).unwrap();
         let entry = again.find(a, 3).unwrap();
-        assert_eq!(entry.live(at(59)), [key(8), key(7)]);
-        assert_eq!(entry.live(at(60)), [key(8)], "the grace is over");
+        assert_eq!(live(entry, at(59)), [key(8), key(7)]);
+        assert_eq!(live(entry, at(60)), [key(8)], "the grace is over");
         assert_eq!(entry.headers, headers);
         assert!(again.find(a, 2).is_some());
         assert!(again.find(a, 4).is_none(), "a newer generation is wanted");
@@ -228,17 +233,17 @@ mod tests {
         entry.rotate(key(2), at(0), at(100));
         entry.rotate(key(3), at(10), at(50));
         entry.rotate(key(4), at(20), at(900));
-        assert_eq!(entry.live(at(20)), [key(4), key(3), key(2), key(1)]);
-        assert_eq!(entry.live(at(50)), [key(4), key(3)]);
+        assert_eq!(live(&entry, at(20)), [key(4), key(3), key(2), key(1)]);
+        assert_eq!(live(&entry, at(50)), [key(4), key(3)]);
         entry.rotate(key(5), at(60), at(60));
-        assert_eq!(entry.live(at(60)), [key(5)], "no grace at all");
+        assert_eq!(live(&entry, at(60)), [key(5)], "no grace at all");
         entry.rotate(key(6), at(60), at(99));
         entry.revoke();
-        assert_eq!(entry.live(at(60)), [key(6)]);
+        assert_eq!(live(&entry, at(60)), [key(6)]);
         for number in 10..40 {
             entry.rotate(key(number), at(60), at(99));
         }
-        assert_eq!(entry.live(at(60)).len(), MAX_KEYS);
+        assert_eq!(live(&entry, at(60)).len(), MAX_KEYS);
     }
 
     #[test]

@@ -183,7 +183,7 @@ async fn again(
         .vault
         .material(network, endpoint.secret, id, memory.now)
         .await?;
-    let key = material.keys.first().ok_or(Problem::Internal)?;
+    let key = material.keys().next().ok_or(Problem::Internal)?;
     Ok(created(&endpoint, key))
 }
 

@@ -83,7 +83,7 @@ async fn kept(
     }
     let (network, at) = (&endpoint.network, endpoint.secret);
     let material = deps.vault.material(network, at, endpoint.id, now).await?;
-    Ok(material.headers)
+    Ok(material.headers().clone())
 }
 
 /// The endpoint with its changes, and the sensitive values if headers were among them.
