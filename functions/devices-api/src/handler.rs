@@ -2,7 +2,7 @@ use std::convert::Infallible;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::api_key::Permission;
-use http_api::{answer, routes};
+use http_api::{Problem, answer_in, routes};
 use runtime::{Platform, SettingsError};
 use store::Store;
 
@@ -78,5 +78,11 @@ pub async fn handle(
         Operation::SdkRegister => sdk::register(deps, call).await,
         Operation::SdkRemove => sdk::remove(deps, call).await,
     };
-    Ok(answer(ROUTES, request, &deps.platform, run).await)
+    let path = request.raw_path.as_deref().unwrap_or_default();
+    let form = if path == sdk::PATH {
+        sdk::refused
+    } else {
+        Problem::reply
+    };
+    Ok(answer_in(ROUTES, request, &deps.platform, form, run).await)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use domain::push::device::Device;
 use domain::push::event::Module;
 use domain::push::preference::{Mode, PlaceKind, PlacePreference, Preferences};
+use http_api::ProblemFieldBody;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -34,6 +35,39 @@ pub(crate) struct RegisterDevice {
     /// The language of the device, e.g. `de` or `pt-BR`; chooses among a template's languages.
     #[serde(default)]
     pub(crate) locale: Option<String>,
+}
+
+/// A device to register, as SDKs for social.plus tell of it. What else they send is not looked at.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct SdkDevice {
+    #[schema(example = "ios-4f1c", min_length = 1, max_length = 150)]
+    device_id: String,
+    #[schema(example = "ios", pattern = "^(ios|android)$")]
+    platform: String,
+    /// What the provider gave the application; for APNs its hexadecimal digits.
+    #[schema(min_length = 1, max_length = 1000)]
+    token: String,
+    #[schema(example = "ann", min_length = 1, max_length = 256)]
+    user_id: String,
+    /// For Android: `fcm` (if absent) or `baidu`.
+    #[serde(default)]
+    #[schema(pattern = "^(apns|fcm|baidu)$")]
+    provider: Option<String>,
+}
+
+impl From<SdkDevice> for RegisterDevice {
+    fn from(told: SdkDevice) -> Self {
+        Self {
+            device_id: told.device_id,
+            platform: told.platform,
+            token: told.token,
+            user_id: told.user_id,
+            provider: told.provider,
+            environment: None,
+            locale: None,
+        }
+    }
 }
 
 /// A device as registered. Its token is not shown.
@@ -155,6 +189,25 @@ pub(crate) struct PlaceMode {
 pub(crate) struct SdkDone {
     #[schema(example = "success")]
     pub(crate) status: &'static str,
+}
+
+/// Why not, in the words of social.plus.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SdkRefused {
+    #[schema(example = "error")]
+    pub(crate) status: &'static str,
+    /// 400000 the request is wrong, 400100 no key, 400300 the key is not for this, 400400 there is no
+    /// such device, 500000 Fanfare's own fault.
+    #[schema(example = 400_000)]
+    pub(crate) code: u32,
+    pub(crate) message: String,
+    pub(crate) data: SdkDetail,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SdkDetail {
+    /// One entry per broken rule.
+    pub(crate) detail: Vec<ProblemFieldBody>,
 }
 
 fn yes() -> bool {

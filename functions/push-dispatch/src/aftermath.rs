@@ -2,22 +2,23 @@
 //! who want to know.
 
 use domain::credential::Record as Credential;
-use domain::id::{EventId, NetworkId};
+use domain::id::NetworkId;
 use domain::operational::News;
 use providers::{Answer, Class};
+use queue::Record;
 use queue::message::{Malformed, owner};
-use queue::{Outgoing, Record};
 use serde_json::json;
 use store::{ActiveSlot, Paused, Quarantined};
 use telemetry::chain::chain;
 use telemetry::event::{
     CredentialPaused, CredentialRecovered, DeviceRemoved, MessageQuarantined, PushDied,
-    PushNewsFailed, TokensGuarded,
+    TokensGuarded,
 };
 
 use crate::Deps;
 use crate::attempt::{DOUBT, Try};
-use crate::outcome::{Credit, Outcome, is_trusted};
+use crate::news;
+use crate::outcome::{Credit, Outcome, Trouble, is_trusted};
 
 /// Refused tokens after which the owner is told that the credential may be the wrong one.
 const TELL_AT: u64 = 3;
@@ -27,13 +28,13 @@ pub(crate) async fn conclude(
     active: &ActiveSlot,
     of: &Credential,
     answer: &Answer,
-) -> Result<Outcome, store::Error> {
+) -> Result<Outcome, Trouble> {
     let say = format!("{}: {}", answer.reason, answer.meaning);
     match answer.class {
         Class::Delivered => {
             made.sent(answer).await?;
-            if active.recovering.is_some() {
-                recovered(&made, active, of).await?;
+            if let Some(fault) = &active.recovering {
+                recovered(&made, active, of, fault).await?;
             }
             Ok(Outcome::Sent(Credit::of(&made.message.network, active)))
         }
@@ -62,7 +63,7 @@ async fn suspect(
     of: &Credential,
     answer: &Answer,
     say: String,
-) -> Result<Outcome, store::Error> {
+) -> Result<Outcome, Trouble> {
     let network = &made.message.network;
     // A phone counts once, however often the push is tried.
     let new = u64::from(!made.was_doubted(active));
@@ -98,7 +99,7 @@ async fn suspect(
             "reason": answer.reason,
             "explanation": DOUBT,
         });
-        report(&made, "device.guarded", data).await;
+        news::report(&made, "device.guarded", data).await;
     }
     made.hold(active, format!("{say}. {DOUBT}")).await
 }
@@ -109,52 +110,49 @@ pub(crate) async fn pause(
     active: &ActiveSlot,
     of: &Credential,
     (reason, meaning): (&str, &str),
-) -> Result<Outcome, store::Error> {
+) -> Result<Outcome, Trouble> {
     let network = &made.message.network;
+    let at = made.now;
     let why = Paused {
         reason: reason.to_owned(),
         explanation: meaning.to_owned(),
-        at: made.now,
+        at,
     };
+    let failed = news::owed(&made, News::credential_failed(of, reason, meaning));
     let first = made
         .deps
         .store
-        .pause_slot(network, active.slot, active.version, &why)
+        .pause_slot(network, active.slot, active.version, (&why, &failed))
         .await?;
     made.deps.networks.forget(network);
     if first {
         let event = CredentialPaused {
             network: network.to_string(),
             credential_id: of.id.to_string(),
-            reason: why.reason.clone(),
+            reason: why.reason,
             credentials_paused: 1,
         };
-        let at = made.now.millis();
-        made.deps.platform.telemetry.emit(&event, at);
-        let data = json!({
-            "credentialId": of.id.to_string(),
-            "name": of.name,
-            "slot": of.slot.to_string(),
-            "reason": why.reason,
-            "explanation": format!("{meaning}; pushes wait until a good credential is activated"),
-        });
-        report(&made, "credential.failed", data).await;
+        made.deps.platform.telemetry.emit(&event, at.millis());
+        news::tell(&made, active.slot, &[failed]).await?;
     }
     let say = format!("{reason}: {meaning}; it waits until a good credential is activated");
     made.hold(active, say).await
 }
 
-/// A push got through where a credential was at fault: told once.
-async fn recovered(
+/// A push got through where a credential was at fault.
+pub(crate) async fn recovered(
     made: &Try<'_>,
     active: &ActiveSlot,
     of: &Credential,
-) -> Result<(), store::Error> {
+    fault: &Paused,
+) -> Result<(), Trouble> {
     let network = &made.message.network;
+    let recovered = News::credential_recovered(of, &fault.reason, fault.at);
+    let recovered = news::owed(made, recovered);
     let first = made
         .deps
         .store
-        .recover_slot(network, active.slot, active.version)
+        .recover_slot(network, active.slot, active.version, &recovered)
         .await?;
     made.deps.networks.forget(network);
     if first {
@@ -165,16 +163,7 @@ async fn recovered(
         };
         let at = made.now.millis();
         made.deps.platform.telemetry.emit(&event, at);
-        let fault = active.recovering.as_ref();
-        let data = json!({
-            "credentialId": of.id.to_string(),
-            "name": of.name,
-            "slot": of.slot.to_string(),
-            "failedSince": fault.map(|fault| fault.at.to_string()),
-            "reason": fault.map(|fault| &fault.reason),
-            "explanation": "the provider takes pushes with it; those that waited are sent",
-        });
-        report(made, "credential.recovered", data).await;
+        news::tell(made, active.slot, &[recovered]).await?;
     }
     Ok(())
 }
@@ -183,7 +172,7 @@ async fn remove_device(
     made: &Try<'_>,
     said: domain::time::Timestamp,
     reason: &str,
-) -> Result<(), store::Error> {
+) -> Result<(), Trouble> {
     let device = &made.message.device;
     let dead = Some((&device.token, said));
     let network = &made.message.network;
@@ -203,25 +192,6 @@ async fn remove_device(
         made.deps.platform.telemetry.emit(&event, at);
     }
     Ok(())
-}
-
-/// Tells whoever subscribed. What the queue does not take is logged and not repeated: the state it
-/// tells of can be asked for.
-async fn report(made: &Try<'_>, name: &'static str, data: serde_json::Value) {
-    let network = &made.message.network;
-    let id = EventId::generate(made.now, made.deps.platform.random.bytes());
-    let outgoing = Outgoing::news(network, &id, &News::push(name, data), made.now);
-    for sent in made.deps.events.send(&[outgoing]).await {
-        if let Err(error) = sent {
-            let event = PushNewsFailed {
-                network: network.to_string(),
-                news: name,
-                error: chain(&error),
-            };
-            let at = made.now.millis();
-            made.deps.platform.telemetry.emit(&event, at);
-        }
-    }
 }
 
 pub(crate) fn died(made: &Try<'_>, reason: &str) {

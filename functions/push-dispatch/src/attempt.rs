@@ -1,5 +1,6 @@
 //! One message of the push queue.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::credential::Record as Credential;
@@ -17,7 +18,8 @@ use crate::aftermath::{self, quarantine};
 use crate::clients::Unusable;
 use crate::handler::MAX_AGE;
 use crate::network::Network;
-use crate::outcome::{Later, Outcome, is_trusted};
+use crate::news;
+use crate::outcome::{Ended, Later, Outcome, Trouble, is_trusted};
 
 /// A try begins at the latest so long after its batch came in, or the function would end before it.
 pub const LATEST_START: Duration = Duration::from_secs(10);
@@ -29,10 +31,24 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 /// How long pushes wait for a better credential.
 const LONGEST_HOLD: Duration = Duration::from_secs(7 * 24 * 3600);
 /// One that has waited for long waits this part of it longer: whoever mends a credential after ten
-/// minutes sees its pushes go within half a minute, and a week's wait costs few looks.
+/// minutes sees its pushes go within half a minute.
 const LOOK_AFTER: u32 = 20;
 const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// Most credentials are mended within a day; what waits for longer is in less of a hurry, and costs a
+/// fifth.
+const SOON: Duration = Duration::from_secs(24 * 3600);
+const LAST_LOOK_SOON: Duration = Duration::from_secs(60);
 const LAST_LOOK: Duration = Duration::from_secs(300);
+
+/// How long a held push that has waited so long waits for the next look at its credential.
+fn next_look(waited: Duration) -> Duration {
+    let most = if waited < SOON {
+        LAST_LOOK_SOON
+    } else {
+        LAST_LOOK
+    };
+    (waited / LOOK_AFTER).clamp(FIRST_LOOK, most)
+}
 
 /// One push on its way.
 pub(crate) struct Try<'a> {
@@ -61,15 +77,16 @@ pub(crate) async fn run(deps: &Deps, record: Record, began: Timestamp) -> Result
 
 impl Try<'_> {
     /// `suspect`: it may have been sent before. `aged`: much may have changed since it was owed.
-    async fn make(mut self, suspect: bool, aged: bool) -> Result<Outcome, store::Error> {
-        if suspect && self.settled_before().await? {
+    async fn make(mut self, suspect: bool, aged: bool) -> Result<Outcome, Trouble> {
+        if suspect && let Some(ended) = self.settled_before().await? {
+            news::catch_up(&self, &ended).await?;
             return Ok(Outcome::Stale);
         }
-        let (deps, network) = (self.deps, &self.message.network);
-        let known = deps
-            .networks
-            .get_or(network, self.now, Network::read(&deps.store, network))
-            .await?;
+        let known = self.known().await?;
+        let in_slot = known.credentials.in_slot(self.message.device.slot);
+        if let Some((active, _)) = in_slot {
+            news::tell(&self, active.slot, &active.owed).await?;
+        }
         if !known.enabled {
             let trail = Trail::default().and(Ground::MasterOff);
             return self.gated(trail).await;
@@ -106,7 +123,7 @@ impl Try<'_> {
         self.send(active, credential).await
     }
 
-    async fn send(self, active: &ActiveSlot, of: &Credential) -> Result<Outcome, store::Error> {
+    async fn send(self, active: &ActiveSlot, of: &Credential) -> Result<Outcome, Trouble> {
         let client = match self.deps.clients.of(&self.deps.vault, of, self.now).await {
             Ok(client) => client,
             Err(Unusable::Material) => {
@@ -147,9 +164,18 @@ impl Try<'_> {
         MessageId::from_bytes(id)
     }
 
-    /// Whether it is settled already. If not, and tries were recorded whose follow-up may have been
-    /// lost, this is the next of them.
-    async fn settled_before(&mut self) -> Result<bool, store::Error> {
+    /// The network's settings and credentials, at most a few seconds old.
+    pub(crate) async fn known(&self) -> Result<Arc<Network>, Trouble> {
+        let (deps, network) = (self.deps, &self.message.network);
+        let known = deps
+            .networks
+            .get_or(network, self.now, Network::read(&deps.store, network));
+        Ok(known.await?)
+    }
+
+    /// How it ended, if it did. If not, and tries were recorded whose follow-up may have been lost,
+    /// this is the next of them.
+    async fn settled_before(&mut self) -> Result<Option<Ended>, Trouble> {
         let message = &self.message;
         let found = self
             .deps
@@ -163,13 +189,16 @@ impl Try<'_> {
             .await?;
         // Kept for as long as the event is; gone, it is too late anyway.
         let Some(record) = found else {
-            return Ok(true);
+            return Ok(Some(Ended::default()));
         };
         self.message.attempt = message.attempt.max(record.attempts.saturating_add(1));
-        Ok(!matches!(
-            record.state,
-            PushState::Pending | PushState::Held
-        ))
+        Ok(match record.state {
+            PushState::Pending | PushState::Held => None,
+            PushState::Sent => Some(Ended {
+                sent: Some(record.at),
+            }),
+            PushState::Gated | PushState::Collapsed | PushState::Dead => Some(Ended::default()),
+        })
     }
 
     /// Whether it was refused to this activation of the credential before, as a wrong credential's
@@ -180,7 +209,7 @@ impl Try<'_> {
     }
 
     /// Whether the user still has the device; if so, it is addressed as it is registered now.
-    async fn is_still_theirs(&mut self) -> Result<bool, store::Error> {
+    async fn is_still_theirs(&mut self) -> Result<bool, Trouble> {
         let (network, user) = (&self.message.network, &self.message.user);
         let devices = self.deps.store.recipient(network, user).await?;
         let mut devices = devices.recipient.devices.into_iter();
@@ -207,19 +236,19 @@ impl Try<'_> {
         waited && end.is_some_and(|end| end <= self.now)
     }
 
-    async fn unbuildable(self, why: &Unbuildable) -> Result<Outcome, store::Error> {
+    async fn unbuildable(self, why: &Unbuildable) -> Result<Outcome, Trouble> {
         let say = format!("{}: the push {why}", why.rule());
         self.dead(say).await
     }
 
-    pub(crate) async fn gated(self, trail: Trail) -> Result<Outcome, store::Error> {
+    pub(crate) async fn gated(self, trail: Trail) -> Result<Outcome, Trouble> {
         let say = trail.stop().map(|ground| ground.explanation().to_owned());
         self.settle(PushState::Gated, trail, self.made(), say)
             .await?;
         Ok(Outcome::Gated)
     }
 
-    pub(crate) async fn dead(self, say: String) -> Result<Outcome, store::Error> {
+    pub(crate) async fn dead(self, say: String) -> Result<Outcome, Trouble> {
         aftermath::died(&self, &say);
         let trail = self.message.trail.clone();
         self.settle(PushState::Dead, trail, self.message.attempt, Some(say))
@@ -227,7 +256,7 @@ impl Try<'_> {
         Ok(Outcome::Dead)
     }
 
-    pub(crate) async fn sent(&self, answer: &Answer) -> Result<(), store::Error> {
+    pub(crate) async fn sent(&self, answer: &Answer) -> Result<(), Trouble> {
         let id = answer.provider_id.as_deref().unwrap_or("no id");
         let say = format!("{} ({id})", answer.meaning);
         let trail = self.message.trail.clone();
@@ -236,7 +265,7 @@ impl Try<'_> {
     }
 
     /// Tries again after a while, for a day.
-    pub(crate) async fn again(self, after: Duration, say: String) -> Result<Outcome, store::Error> {
+    pub(crate) async fn again(self, after: Duration, say: String) -> Result<Outcome, Trouble> {
         const LONGEST: Duration = Duration::from_secs(24 * 3600);
         if self.now.since(self.message.accepted) > LONGEST {
             return self
@@ -280,11 +309,7 @@ impl Try<'_> {
     }
 
     /// Waits for a better credential, for a week. A look is no try.
-    pub(crate) async fn hold(
-        self,
-        active: &ActiveSlot,
-        say: String,
-    ) -> Result<Outcome, store::Error> {
+    pub(crate) async fn hold(self, active: &ActiveSlot, say: String) -> Result<Outcome, Trouble> {
         if self.now.since(self.message.accepted) > LONGEST_HOLD {
             return self.dead(format!("given up after a week: {say}")).await;
         }
@@ -294,8 +319,7 @@ impl Try<'_> {
             self.settle(PushState::Held, trail, self.made(), Some(say))
                 .await?;
         }
-        let waited = self.now.since(self.message.accepted);
-        let wait = (waited / LOOK_AFTER).clamp(FIRST_LOOK, LAST_LOOK);
+        let wait = next_look(self.now.since(self.message.accepted));
         Ok(Outcome::Later(Box::new(Later {
             at: self.now.after(wait),
             message: PushMessage {
@@ -321,7 +345,7 @@ impl Try<'_> {
         trail: Trail,
         attempts: u32,
         explanation: Option<String>,
-    ) -> Result<(), store::Error> {
+    ) -> Result<(), Trouble> {
         let record = PushRecord {
             user: self.message.user.clone(),
             device: Some(self.message.device.id.clone()),
@@ -340,3 +364,27 @@ impl Try<'_> {
 
 /// Told of a push whose token was refused as a wrong credential's would be.
 pub(crate) const DOUBT: &str = "the provider does not take the token from this credential, which has not reached enough phones to tell whether token or credential is wrong; nothing is deleted, and the push waits";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn held_pushes_are_looked_at_at_once_within_a_minute_for_a_day_and_then_seldom() {
+        const MINUTE: u64 = 60;
+        const DAY: u64 = 24 * 60 * MINUTE;
+        for (waited, next) in [
+            (0, 5),
+            (MINUTE, 5),
+            (10 * MINUTE, 30),
+            (20 * MINUTE, 60),
+            (100 * MINUTE, 60),
+            (DAY - 1, 60),
+            (DAY, 300),
+            (7 * DAY, 300),
+        ] {
+            let told = next_look(Duration::from_secs(waited));
+            assert_eq!(told, Duration::from_secs(next), "after {waited} s");
+        }
+    }
+}

@@ -5,6 +5,7 @@ mod attempt;
 mod clients;
 mod handler;
 mod network;
+mod news;
 mod outcome;
 mod settings;
 

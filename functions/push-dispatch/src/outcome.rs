@@ -23,6 +23,31 @@ pub(crate) enum Outcome {
     Quarantined,
 }
 
+/// Why a message is received again.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    /// The table.
+    #[error(transparent)]
+    Table(#[from] store::Error),
+    /// The queue of those who are told of a credential.
+    #[error("news of a credential is still to be told")]
+    News(#[from] queue::SendError),
+}
+
+/// How a push ended that comes again.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// When the try began that the provider took, if one did.
+    pub(crate) sent: Option<Timestamp>,
+}
+
+impl Ended {
+    /// Whether it was this activation that it was sent with.
+    pub(crate) fn was_sent_with(&self, active: &ActiveSlot) -> bool {
+        self.sent.is_some_and(|at| at >= active.since)
+    }
+}
+
 /// A message that is to come at a later time.
 #[derive(Debug)]
 pub(crate) struct Later {

@@ -14,11 +14,11 @@ fn the_push_demo_reaches_every_phone_and_ends_each_chapter_well() {
     let told: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!(
         (&told["accepted"], &told["gated"]),
-        (&205.into(), &1.into())
+        (&206.into(), &1.into())
     );
     assert_eq!(
         (&told["sent"], &told["delivered"]),
-        (&203.into(), &203.into())
+        (&204.into(), &204.into())
     );
     assert_eq!(
         (&told["deadTokens"], &told["retried"]),

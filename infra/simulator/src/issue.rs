@@ -89,6 +89,21 @@ impl Simulator {
         });
         Ok(Zeroizing::new(file.to_string()))
     }
+
+    /// The .p8 file of a new signing key of `team_id`. Only it can sign tokens of `key_id` from now on.
+    ///
+    /// # Errors
+    /// When the cryptography library makes no key.
+    pub fn issue_signing_key(
+        &self,
+        key_id: &str,
+        team_id: &str,
+    ) -> Result<Zeroizing<String>, NotIssued> {
+        let key = KeyPair::generate()?;
+        self.know_signing_key(key_id, team_id, key.public_key_raw(), None);
+        let pkcs8 = Zeroizing::new(key.serialize_der());
+        Ok(Zeroizing::new(pem(&pkcs8)))
+    }
 }
 
 /// RFC 7468.

@@ -7,6 +7,7 @@
 
 use serde_json::{Value, json};
 
+use crate::credential::Record as Credential;
 use crate::endpoint::Endpoint;
 use crate::event_type::EventType;
 use crate::health::{Change, DISABLED_AFTER, Health};
@@ -120,6 +121,31 @@ impl News {
         }
     }
 
+    /// A provider refuses a credential, in its own word and ours.
+    #[must_use]
+    pub fn credential_failed(of: &Credential, reason: &str, explanation: &str) -> Self {
+        let mut data = about_credential(of);
+        let more = json!({
+            "reason": reason,
+            "explanation": format!("{explanation}; pushes wait until a good credential is activated"),
+        });
+        merge(&mut data, &more);
+        Self::push("credential.failed", data)
+    }
+
+    /// A push got through with this credential, after one of its place had been refused.
+    #[must_use]
+    pub fn credential_recovered(of: &Credential, reason: &str, failed_since: Timestamp) -> Self {
+        let mut data = about_credential(of);
+        let more = json!({
+            "failedSince": failed_since.to_string(),
+            "reason": reason,
+            "explanation": "the provider takes pushes with it; those that waited are sent",
+        });
+        merge(&mut data, &more);
+        Self::push("credential.recovered", data)
+    }
+
     /// The last attempt of a delivery failed.
     #[must_use]
     pub fn exhausted(
@@ -169,6 +195,14 @@ impl News {
         let more = json!({ "reason": reason, "disabledAt": at.to_string(), "enabled": false });
         Self::of("endpoint.disabled", endpoint, &more)
     }
+}
+
+fn about_credential(of: &Credential) -> Value {
+    json!({
+        "credentialId": of.id.to_string(),
+        "name": of.name,
+        "slot": of.slot.to_string(),
+    })
 }
 
 fn merge(data: &mut Value, more: &Value) {

@@ -42,6 +42,22 @@ where
     F: FnOnce(O, Call) -> Fut,
     Fut: Future<Output = Result<Reply, Failure>>,
 {
+    answer_in(routes, request, platform, Problem::reply, run).await
+}
+
+/// The same, with reasons in another form than ours: for callers that were made for another API.
+pub async fn answer_in<O, F, Fut>(
+    routes: &'static [Route<O>],
+    request: ApiGatewayV2httpRequest,
+    platform: &Platform,
+    form: fn(&Problem) -> Reply,
+    run: F,
+) -> ApiGatewayV2httpResponse
+where
+    O: Copy,
+    F: FnOnce(O, Call) -> Fut,
+    Fut: Future<Output = Result<Reply, Failure>>,
+{
     let began = platform.clock.now();
     let request_id = request.request_context.request_id.clone();
     let request_id = request_id.unwrap_or_default();
@@ -56,7 +72,7 @@ where
     };
     let (reply, problem) = match result {
         Ok(reply) => (reply, None),
-        Err(Failure::Problem(problem)) => (problem.reply(), Some(problem.entry().id)),
+        Err(Failure::Problem(problem)) => (form(&problem), Some(problem.entry().id)),
         Err(Failure::Internal(error)) => {
             platform.telemetry.emit(
                 &RequestFailed {
@@ -66,10 +82,7 @@ where
                 },
                 platform.clock.now().millis(),
             );
-            (
-                Problem::Internal.reply(),
-                Some(Problem::Internal.entry().id),
-            )
+            (form(&Problem::Internal), Some(Problem::Internal.entry().id))
         }
     };
     let now = platform.clock.now();

@@ -9,7 +9,7 @@ mod problem;
 mod reply;
 mod route;
 
-pub use answer::{Failure, answer};
+pub use answer::{Failure, answer, answer_in};
 pub use body::{parse_json, parse_json_list};
 pub use call::{Call, Caller, etag};
 pub use problem::{CATALOGUE, Entry, Problem, ProblemBody, ProblemFieldBody};

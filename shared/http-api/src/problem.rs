@@ -63,7 +63,12 @@ pub enum Problem {
         action: &'static str,
     },
     /// What is said against a push credential.
-    CertificateRefused(Vec<FieldError>),
+    CertificateRefused {
+        /// What keeps it out; at least one.
+        errors: Vec<FieldError>,
+        /// What would not.
+        warnings: Vec<FieldError>,
+    },
     /// The push credential is in use.
     CertificateActive,
     /// The event's payload was expunged, so there is nothing to send.
@@ -158,6 +163,10 @@ pub struct ProblemFieldBody {
     /// A stable word for the rule, e.g. `required`.
     pub rule: String,
     pub message: String,
+    /// Of a refused push credential: `error` keeps it out, `warning` would not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, pattern = "^(error|warning)$")]
+    pub severity: Option<&'static str>,
 }
 
 impl Problem {
@@ -180,11 +189,20 @@ impl Problem {
             Self::EventNotAllowed(_) => &EVENT_NOT_ALLOWED,
             Self::EndpointDisabled => &ENDPOINT_DISABLED,
             Self::WrongState { .. } => &WRONG_STATE,
-            Self::CertificateRefused(_) => &CERTIFICATE_REFUSED,
+            Self::CertificateRefused { .. } => &CERTIFICATE_REFUSED,
             Self::CertificateActive => &CERTIFICATE_ACTIVE,
             Self::PayloadExpunged => &PAYLOAD_EXPUNGED,
             Self::Unavailable => &UNAVAILABLE,
             Self::Internal => &INTERNAL,
+        }
+    }
+
+    /// One verdict that keeps a push credential out.
+    #[must_use]
+    pub fn certificate_refused(why: FieldError) -> Self {
+        Self::CertificateRefused {
+            errors: vec![why],
+            warnings: Vec::new(),
         }
     }
 
@@ -213,7 +231,11 @@ impl Problem {
             | Self::PayloadExpunged
             | Self::Unavailable
             | Self::Internal => Vec::new(),
-            Self::CertificateRefused(errors) => errors.iter().map(field_body).collect(),
+            Self::CertificateRefused { errors, warnings } => {
+                let errors = errors.iter().map(|one| judged(one, "error"));
+                let warnings = warnings.iter().map(|one| judged(one, "warning"));
+                errors.chain(warnings).collect()
+            }
         };
         ProblemBody {
             kind: format!("/v1/problems/{}", entry.id),
@@ -227,8 +249,14 @@ impl Problem {
     /// The whole answer, with `allow` or `retry-after` where they apply.
     #[must_use]
     pub fn reply(&self) -> Reply {
-        let mut reply = Reply::json(self.entry().status, &self.body())
-            .header("content-type", "application/problem+json");
+        let reply = self.in_form(self.entry().status, &self.body());
+        reply.header("content-type", "application/problem+json")
+    }
+
+    /// The whole answer with another status and body.
+    #[must_use]
+    pub fn in_form(&self, status: u16, body: &impl Serialize) -> Reply {
+        let mut reply = Reply::json(status, body);
         if let Self::MethodNotAllowed { allowed } = self {
             reply = reply.header("allow", &allowed.join(", "));
         }
@@ -268,7 +296,7 @@ impl Problem {
                 allowed,
                 action,
             } => format!("the {what} is {state}; only one that is {allowed} can be {action}"),
-            Self::CertificateRefused(errors) => {
+            Self::CertificateRefused { errors, .. } => {
                 let verdicts: Vec<_> = errors.iter().map(ToString::to_string).collect();
                 verdicts.join("; ")
             }
@@ -289,6 +317,14 @@ fn field_body(error: &FieldError) -> ProblemFieldBody {
         field: error.field.clone(),
         rule: error.rule.to_owned(),
         message: error.message.clone(),
+        severity: None,
+    }
+}
+
+fn judged(verdict: &FieldError, severity: &'static str) -> ProblemFieldBody {
+    ProblemFieldBody {
+        severity: Some(severity),
+        ..field_body(verdict)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::base32;
-use domain::credential::Slot;
+use domain::credential::{Record as Credential, Slot};
 use domain::event_type::EventType;
 use domain::id::{CredentialId, DeliveryId, EndpointId, EventId, NetworkId, ReplayId};
 
@@ -235,6 +235,21 @@ impl Key {
         Self {
             pk: Self::credentials(network),
             sk: format!("SLOT#{slot}"),
+        }
+    }
+
+    /// One per material and place that it serves, apart from the credentials, which are read at every
+    /// send.
+    pub(crate) fn material(credential: &Credential) -> Self {
+        let facts = &credential.facts;
+        let [bundle, project] =
+            [&facts.bundle_id, &facts.project_id].map(|one| one.as_deref().unwrap_or_default());
+        Self {
+            pk: format!("F#{}", credential.network),
+            sk: format!(
+                "{}#{}#{bundle}#{project}",
+                credential.slot, facts.fingerprint
+            ),
         }
     }
 

@@ -44,8 +44,8 @@ pub use limits::Slot;
 pub use listing::{DeliveryFilter, DeliveryPage, Order};
 pub use network::NetworkState;
 pub use push::{
-    ActiveSlot, Burst, Credentials, MAX_BATCH, PUSH_SHARDS, Paused, PushCursor, PushPage,
-    PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
+    ActiveSlot, Burst, Credentials, Kept, MAX_BATCH, Owed, PUSH_SHARDS, Paused, PushCursor,
+    PushPage, PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
     StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage, WalkStep,
 };
 pub use quarantine::{QuarantineId, QuarantinePage, Quarantined};

@@ -102,7 +102,7 @@ fn check_dates(record: &Record, now: Timestamp) -> Result<(), Problem> {
         Some(at) if at <= now => {
             let message = format!("ended at {at}; upload its successor");
             let error = FieldError::new("", "expired", message);
-            Err(Problem::CertificateRefused(vec![error]))
+            Err(Problem::certificate_refused(error))
         }
         Some(_) | None => Ok(()),
     }
@@ -130,7 +130,7 @@ async fn verify(deps: &Deps, record: &Record, token: Option<&str>) -> Result<(),
         answer.meaning, answer.reason
     );
     let error = FieldError::new(field, answer.class.word(), message);
-    Err(Problem::CertificateRefused(vec![error]).into())
+    Err(Problem::certificate_refused(error).into())
 }
 
 async fn switch(deps: &Deps, stored: &Credentials, record: &Record) -> Result<Reply, Failure> {

@@ -5,7 +5,7 @@ use domain::id::{CredentialId, NetworkId};
 use domain::idempotency::Idempotency;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
-use store::{Credentials, Dated};
+use store::{Credentials, Dated, Kept};
 use telemetry::event::CertificateJudged;
 
 use super::upload::{judged, read};
@@ -51,7 +51,9 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     }
     let outcome = judged(&request, now);
     let refused_for = match &outcome {
-        Err(Problem::CertificateRefused(errors)) => errors.iter().map(|one| one.rule).collect(),
+        Err(Problem::CertificateRefused { errors, .. }) => {
+            errors.iter().map(|one| one.rule).collect()
+        }
         Ok(_) | Err(_) => Vec::new(),
     };
     let event = CertificateJudged {
@@ -85,13 +87,17 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         deps.store.watch_expiry(&network, subject, ends).await?;
     }
     let memory = memory.as_ref();
-    if deps.store.put_credential(&record, memory).await?.is_some() {
-        // A twin of this request won the race.
-        deps.vault.forget_credential(&network, record.id).await?;
-        let twin = made_before(deps, &network, memory, &request).await?;
-        return twin.ok_or_else(|| Problem::Internal.into());
+    let kept = deps.store.put_credential(&record, memory).await?;
+    if kept == Kept::New {
+        return Ok(created(&record, &good.warnings, now));
     }
-    Ok(created(&record, &good.warnings, now))
+    // A twin of this request won the race.
+    deps.vault.forget_credential(&network, record.id).await?;
+    if let Kept::Duplicate(twin) = kept {
+        return Err(duplicate(twin).into());
+    }
+    let twin = made_before(deps, &network, memory, &request).await?;
+    twin.ok_or_else(|| Problem::Internal.into())
 }
 
 fn created(record: &Record, warnings: &[Verdict], now: Timestamp) -> Reply {
@@ -138,9 +144,7 @@ fn check_new(record: &Record, stored: &Credentials) -> Result<(), Problem> {
             && one.facts.project_id == record.facts.project_id
     };
     if let Some(known) = stored.records.iter().find(same) {
-        let message = format!("is stored already, as {}", known.id);
-        let error = FieldError::new("", "duplicate", message);
-        return Err(Problem::CertificateRefused(vec![error]));
+        return Err(duplicate(known.id));
     }
     let most = usize::try_from(MAX_CREDENTIALS).unwrap_or(usize::MAX);
     if stored.records.len() >= most {
@@ -150,4 +154,9 @@ fn check_new(record: &Record, stored: &Credentials) -> Result<(), Problem> {
         });
     }
     Ok(())
+}
+
+fn duplicate(known: CredentialId) -> Problem {
+    let message = format!("is stored already, as {known}");
+    Problem::certificate_refused(FieldError::new("", "duplicate", message))
 }

@@ -216,9 +216,16 @@ impl<'a> Material<'a> {
                 verdict.field()
             }
         };
-        let errors = verdicts.iter();
-        let errors = errors.map(|one| FieldError::new(field(one), one.rule(), one.to_string()));
-        Problem::CertificateRefused(errors.collect())
+        let told = |refuses: bool| {
+            let verdicts = verdicts.iter().filter(|one| one.refuses() == refuses);
+            verdicts
+                .map(|one| FieldError::new(field(one), one.rule(), one.to_string()))
+                .collect()
+        };
+        Problem::CertificateRefused {
+            errors: told(true),
+            warnings: told(false),
+        }
     }
 
     fn upload(&self) -> Upload<'_> {

@@ -30,22 +30,22 @@ pub(crate) fn register_doc() {}
 
 pub(crate) async fn register(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let (new, body) = register_one(deps, &call).await?;
+    let network = call.network()?;
+    let body = call.body(MAX_BODY)?;
+    let (new, body) = register_one(deps, &network, &parse_json(&body)?).await?;
     Ok(Reply::json(if new { 201 } else { 200 }, &body))
 }
 
 pub(super) async fn register_one(
     deps: &Deps,
-    call: &Call,
+    network: &NetworkId,
+    request: &RegisterDevice,
 ) -> Result<(bool, RegisteredDevice), Failure> {
-    let network = call.network()?;
-    let body = call.body(MAX_BODY)?;
-    let request: RegisterDevice = parse_json(&body)?;
     let mut fields = Fields::default();
-    let found = fields.device(&request, deps.platform.clock.now());
+    let found = fields.device(request, deps.platform.clock.now());
     fields.check()?;
     let (user, device) = found.ok_or(Problem::Internal)?;
-    let registered = deps.store.register_device(&network, &user, &device).await?;
+    let registered = deps.store.register_device(network, &user, &device).await?;
     let body = RegisteredDevice {
         device: DeviceBody::of(&device),
         moved: !registered.left.is_empty(),

@@ -1,12 +1,15 @@
 //! The paths that SDKs made for social.plus call. Their key is in `X-API-Key` and names the
-//! network, because the path does not.
+//! network, because the path does not. What they are answered has the form they know, and what they
+//! send beside what is needed is not looked at: releases of them differ.
 
 use domain::field::FieldError;
-use http_api::{Call, Failure, Problem, ProblemBody, Reply};
+use http_api::{Call, Failure, Problem, Reply, parse_json};
 
-use super::devices::{register_one, remove_one};
+use super::devices::{MAX_BODY, register_one, remove_one};
 use crate::Deps;
-use crate::shape::{RegisterDevice, SdkDone};
+use crate::shape::{SdkDetail, SdkDevice, SdkDone, SdkRefused};
+
+pub(crate) const PATH: &str = "/v1/notification";
 
 const DONE: SdkDone = SdkDone { status: "success" };
 
@@ -17,10 +20,11 @@ const DONE: SdkDone = SdkDone { status: "success" };
     tag = "Devices",
     summary = "Register a device, as SDKs for social.plus do",
     description = "The same as registerDevice. Whoever holds the key can register a device for any user: make a key with nothing but devices:write for it, and prefer to register from your own server.",
-    request_body = RegisterDevice,
+    request_body = SdkDevice,
     responses(
         (status = 200, description = "Registered", body = SdkDone),
-        (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "Some fields break a rule, or the body is not JSON; nothing was changed", body = SdkRefused),
+        (status = "4XX", description = "Refused; nothing was changed. A key that is missing (401) or unknown (403) is refused by the gateway, whose body has only `message`", body = SdkRefused),
     ),
     security(("sdkKey" = []))
 )]
@@ -28,8 +32,8 @@ const DONE: SdkDone = SdkDone { status: "success" };
 pub(crate) fn register_doc() {}
 
 pub(crate) async fn register(deps: &Deps, call: Call) -> Result<Reply, Failure> {
-    call.only_queries(&[])?;
-    register_one(deps, &call).await?;
+    let told: SdkDevice = parse_json(&call.body(MAX_BODY)?)?;
+    register_one(deps, &call.network()?, &told.into()).await?;
     Ok(Reply::json(200, &DONE))
 }
 
@@ -45,7 +49,8 @@ pub(crate) async fn register(deps: &Deps, call: Call) -> Result<Reply, Failure> 
     ),
     responses(
         (status = 200, description = "Removed", body = SdkDone),
-        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 400, description = "There is no `deviceId`", body = SdkRefused),
+        (status = "4XX", description = "Refused; 404 when there is no such device. A key that is missing (401) or unknown (403) is refused by the gateway, whose body has only `message`", body = SdkRefused),
     ),
     security(("sdkKey" = []))
 )]
@@ -53,11 +58,33 @@ pub(crate) async fn register(deps: &Deps, call: Call) -> Result<Reply, Failure> 
 pub(crate) fn remove_doc() {}
 
 pub(crate) async fn remove(deps: &Deps, call: Call) -> Result<Reply, Failure> {
-    call.only_queries(&["deviceId", "userId"])?;
     let id = call.query("deviceId").ok_or_else(|| {
         let error = FieldError::new("deviceId", "required", "is required, as a query parameter");
         Problem::InvalidFields(vec![error])
     })?;
     remove_one(deps, &call.network()?, id).await?;
     Ok(Reply::json(200, &DONE))
+}
+
+/// A problem in the form of social.plus: its codes, and 400 for whatever the caller can mend.
+pub(crate) fn refused(problem: &Problem) -> Reply {
+    let body = problem.body();
+    let (status, code) = match body.status {
+        401 => (401, 400_100),
+        403 => (403, 400_300),
+        404 => (404, 400_400),
+        // Neither is in their list: the status says it.
+        status @ (405 | 413) => (status, 400_000),
+        status if status >= 500 => (status, 500_000),
+        _ => (400, 400_000),
+    };
+    let told = SdkRefused {
+        status: "error",
+        code,
+        message: format!("{}: {}", body.title, body.detail),
+        data: SdkDetail {
+            detail: body.errors,
+        },
+    };
+    problem.in_form(status, &told)
 }

@@ -41,6 +41,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     operation_id = "putUserPushSettings",
     tag = "Devices",
     summary = "Decide about all pushes of a user",
+    description = "Replaces what was decided: whatever is left out is on again, be it `enabled` or a module. To change one module, send the others as they were read.",
     params(("network" = String, Path, description = "The network (tenant)"), ("userId" = String, Path, description = "The user's id")),
     request_body = UserSettings,
     responses(
@@ -95,6 +96,7 @@ macro_rules! place_docs {
             operation_id = $put_id,
             tag = "Devices",
             summary = concat!("Decide about a ", $kind, " for a user"),
+            description = "Replaces what was decided: a `mode` that is left out is `default` again, an event that is left out is on again.",
             params(("network" = String, Path, description = "The network (tenant)"), ("userId" = String, Path, description = "The user's id"), ($id = String, Path, description = "Its id")),
             request_body = PlaceSettings,
             responses(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::credential::Fingerprint;
+use domain::credential::{Environment, Fingerprint};
 use http::{Method, StatusCode};
 use runtime::{Clock, Random};
 use serde_json::{Value, json};
@@ -18,6 +18,9 @@ pub const P12_PASSWORD: &str = "fanfare-demo-p12-password";
 /// The application.
 const BUNDLE: &str = "com.example.fanfare-demo";
 const PROJECT: &str = "fanfare-demo";
+/// The developer's team, and the id of its signing key.
+const TEAM: &str = "TEAMFFDEMO";
+const KEY_ID: &str = "KEYFFDEMO1";
 
 /// Apple's push certificates are good for a year and a month.
 const LIFE: Duration = Duration::from_secs(395 * 24 * 3600);
@@ -50,6 +53,23 @@ impl Stage<'_> {
         })
     }
 
+    /// Makes a signing key, uploads its .p8 file for debug builds, and activates it; gives what the API
+    /// said of it.
+    pub(super) async fn apple_sandbox(&self) -> Result<String, DemoError> {
+        let file = self.phones.issue_signing_key(KEY_ID, TEAM)?;
+        let material = [
+            ("p8", file.as_str()),
+            ("keyId", KEY_ID),
+            ("teamId", TEAM),
+            ("bundleId", BUNDLE),
+        ];
+        let upload = upload(("ios", "apns", Environment::Sandbox), material);
+        let taken = self.upload(&upload).await?;
+        self.activate(&taken).await?;
+        let warning = taken.pointer("/warnings/0/message").and_then(Value::as_str);
+        Ok(warning.ok_or(UPLOAD_SAYS_NOTHING)?.to_owned())
+    }
+
     /// A certificate whose password was mistyped, and why it was refused.
     pub(super) async fn mistyped(&self) -> Result<String, DemoError> {
         let upload = p12(&format!("{P12_PASSWORD}!"))?;
@@ -70,7 +90,10 @@ impl Stage<'_> {
     /// Makes a service account, uploads it and activates it.
     pub(super) async fn google(&self) -> Result<(), DemoError> {
         let file = self.phones.issue_account(PROJECT)?;
-        let upload = upload("android", "fcm", [("serviceAccount", &file)]);
+        let upload = upload(
+            ("android", "fcm", Environment::Production),
+            [("serviceAccount", &file)],
+        );
         let taken = self.upload(&upload).await?;
         self.activate(&taken).await
     }
@@ -82,7 +105,7 @@ impl Stage<'_> {
         let (api_key, secret_key) = (key(), key());
         self.phones.know_key_pair(&api_key, &secret_key);
         let keys = [("apiKey", api_key.as_str()), ("secretKey", &secret_key)];
-        let upload = upload("android", "baidu", keys);
+        let upload = upload(("android", "baidu", Environment::Production), keys);
         let taken = self.upload(&upload).await?;
         self.activate(&taken).await
     }
@@ -111,16 +134,20 @@ fn p12(password: &str) -> Result<Value, DemoError> {
     let ends = Clock::system().now().after(LIFE);
     let file = STANDARD.encode(issue_certificate(BUNDLE, P12_PASSWORD, ends)?);
     let material = [("p12", file.as_str()), ("password", password)];
-    Ok(upload("ios", "apns", material))
+    let place = ("ios", "apns", Environment::Production);
+    Ok(upload(place, material))
 }
 
-fn upload<const N: usize>(platform: &str, provider: &str, material: [(&str, &str); N]) -> Value {
+fn upload<const N: usize>(
+    (platform, provider, environment): (&str, &str, Environment),
+    material: [(&str, &str); N],
+) -> Value {
     let name = format!("Demo, {provider}");
     let place = [
         ("name", name.as_str()),
         ("platform", platform),
         ("provider", provider),
-        ("environment", "production"),
+        ("environment", environment.word()),
     ];
     let fields = place.into_iter().chain(material);
     let fields = fields.map(|(name, value)| (name.to_owned(), Value::from(value)));

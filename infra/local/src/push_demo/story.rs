@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::credential::Fingerprint;
+use domain::credential::{Environment, Fingerprint};
 use http::{Method, StatusCode};
 use runtime::Clock;
 use serde_json::{Value, json};
@@ -41,6 +41,7 @@ impl Stage<'_> {
         let certificate = self.apple().await?;
         self.google().await?;
         self.baidu().await?;
+        let said_of_key = self.apple_sandbox().await?;
         // Up to four more for the chapters.
         self.register(count + 4).await?;
         let mut report = Report::default();
@@ -54,6 +55,7 @@ impl Stage<'_> {
                 certificate.said,
             ),
             self.in_china(count + 4, &mut ids).await?,
+            self.debug_build(count + 5, &said_of_key, &mut ids).await?,
             self.refusing(even, &mut ids).await?,
             self.uninstalled(even + 2, &mut ids).await?,
             self.overloaded(odd, &mut ids).await?,
@@ -116,6 +118,37 @@ impl Stage<'_> {
         let sent = self.state(&id, "sent").await?;
         let why = self.explanation(&id, number).await?;
         Ok(Chapter::new("a phone that Baidu reaches", sent, why))
+    }
+
+    /// A developer's phone, in Apple's sandbox.
+    async fn debug_build(
+        &self,
+        number: usize,
+        said_of_key: &str,
+        ids: &mut Vec<String>,
+    ) -> Result<Chapter, DemoError> {
+        let token = format!("{number:064x}");
+        self.phones.place(&token, Environment::Sandbox);
+        let device = json!({
+            "deviceId": "phone-of-developer", "platform": "ios", "environment": "sandbox",
+            "token": token, "userId": format!("user-{number}"),
+        });
+        self.device
+            .post(
+                "/devices",
+                device.to_string().into_bytes(),
+                StatusCode::CREATED,
+            )
+            .await?;
+        let id = self.one(number, ids).await?;
+        let sent = self.state(&id, "sent").await?;
+        let why = self.explanation(&id, number).await?;
+        let why = format!("{why}; a warning of the key: {said_of_key}");
+        Ok(Chapter::new(
+            "a debug build, reached with a signing key (.p8)",
+            sent,
+            why,
+        ))
     }
 
     /// Somebody wants no pushes.

@@ -35,11 +35,13 @@ async fn nothing_of_a_push_credential_is_shown_or_stored_but_in_the_secrets_stor
                 search.text("Baidu's API key", &of.api_key);
                 search.text("Baidu's secret key", &of.secret_key);
             }
-            Credential::ApnsToken(_) => {}
+            Credential::ApnsToken(of) => {
+                search.key("the key of a .p8 file", elliptic(of.key.pkcs8()));
+            }
         }
     }
     kinds.sort_unstable();
-    assert_eq!(kinds, ["keyPair", "p12", "p12", "serviceAccount"]);
+    assert_eq!(kinds, ["keyPair", "p12", "p12", "p8", "serviceAccount"]);
 
     let places = demo.places().await;
     // They were looked at while everything was said and done in them.
@@ -51,7 +53,7 @@ async fn nothing_of_a_push_credential_is_shown_or_stored_but_in_the_secrets_stor
         ("rows", "com.example.fanfare-demo"),
         ("table.db", "com.example.fanfare-demo"),
         ("queues.db-wal", "move 3"),
-        ("report", "\"accepted\":17"),
+        ("report", "\"accepted\":18"),
     ] {
         let there = places.iter().any(|(name, content)| {
             name == place && String::from_utf8_lossy(content).contains(seen)
@@ -63,7 +65,7 @@ async fn nothing_of_a_push_credential_is_shown_or_stored_but_in_the_secrets_stor
         assert_eq!(found, None, "{name} holds what it must not");
     }
     assert!(search.find(&demo.secrets_store()).is_some(), "it is there");
-    for token in (0..16)
+    for token in (0..18)
         .map(|n| format!("{n:064x}"))
         .chain((0..16).map(|n| format!("phone:{n}")))
     {

@@ -210,17 +210,41 @@ impl Template {
     #[must_use]
     pub fn warnings(&self) -> Vec<Warning> {
         let long = (self.text.chars().count() > ADVISED).then_some(Warning::Long);
-        let lower = self.text.to_lowercase();
-        let named = |word: &&'static str| {
-            lower
-                .split(|letter: char| !letter.is_alphanumeric())
-                .any(|written| written == *word)
-        };
+        let written = words(&self.text);
+        let named = |word: &&'static str| written.iter().any(|one| one == word);
         let sensitive = SENSITIVE.iter().copied().filter(named);
         long.into_iter()
             .chain(sensitive.map(Warning::Sensitive))
             .collect()
     }
+}
+
+/// The words of a text in small letters; names such as `userEmail`, `USER_EMAIL` and `email2` are
+/// several.
+fn words(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = None;
+    let mut rest = text.chars().peekable();
+    while let Some(letter) = rest.next() {
+        let next = rest.peek().copied();
+        if before.is_some_and(|before| begins_word(before, letter, next)) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+        before = Some(letter);
+    }
+    words
+}
+
+/// Whether `letter` is of another word than the one before it.
+fn begins_word(before: char, letter: char, next: Option<char>) -> bool {
+    !before.is_alphanumeric()
+        || before.is_numeric() != letter.is_numeric()
+        || (letter.is_uppercase() && !before.is_uppercase())
+        // The last capital of `SSNumber` begins its second word.
+        || (letter.is_uppercase() && next.is_some_and(char::is_lowercase))
 }
 
 #[cfg(test)]
@@ -272,7 +296,25 @@ mod tests {
         for (text, warnings) in [
             ("fine", vec![]),
             ("Your Password: x", vec![Warning::Sensitive("password")]),
+            (
+                "your e-mail: {{userEmail}}",
+                vec![Warning::Sensitive("email")],
+            ),
+            ("{{phone_number}}", vec![Warning::Sensitive("phone")]),
+            ("{{PHONE_NUMBER}}", vec![Warning::Sensitive("phone")]),
+            ("{{accessToken}}", vec![Warning::Sensitive("token")]),
+            ("{{AccessTOKEN}}", vec![Warning::Sensitive("token")]),
+            ("{{userSSNNumber}}", vec![Warning::Sensitive("ssn")]),
+            ("{{user.homeAddress}}", vec![Warning::Sensitive("address")]),
+            ("phone2call", vec![Warning::Sensitive("phone")]),
+            (
+                "{{cardPin}}",
+                vec![Warning::Sensitive("card"), Warning::Sensitive("pin")],
+            ),
             ("discard the pinboard", vec![]),
+            ("tokenized, Tokenizer, reTOKENIZED", vec![]),
+            ("{{cardinal}} {{spinCount}} {{emailed}}", vec![]),
+            ("microphone, addressed, secretary", vec![]),
         ] {
             assert_eq!(
                 Template::body(text, &[]).unwrap().warnings(),

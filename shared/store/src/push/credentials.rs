@@ -20,6 +20,17 @@ pub struct Credentials {
     pub active: Vec<ActiveSlot>,
 }
 
+/// What became of a new credential.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// It is kept.
+    New,
+    /// The same `Idempotency-Key` made this before; nothing is kept.
+    Before(Before),
+    /// The same material is kept for the same place under this id; nothing is kept.
+    Duplicate(CredentialId),
+}
+
 impl Credentials {
     /// The active slot and the credential in it.
     #[must_use]
@@ -31,8 +42,8 @@ impl Credentials {
 }
 
 impl Store {
-    /// Keeps what is known of a new credential. Its material is in the vault already. When the same
-    /// `Idempotency-Key` made something before, that, and nothing is kept.
+    /// Keeps what is known of a new credential, unless its material serves the same place already, or
+    /// the same `Idempotency-Key` made something before. Its material is in the vault already.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -40,31 +51,35 @@ impl Store {
         &self,
         record: &Record,
         memory: Option<&Idempotency>,
-    ) -> Result<Option<Before>, Error> {
+    ) -> Result<Kept, Error> {
         const OPERATION: &str = "keeping a credential";
-        let Some(memory) = memory else {
-            let call = self.client.put_item().table_name(&self.table);
-            let call = call.set_item(Some(write(record)));
-            call.condition_expression("attribute_not_exists(pk)")
-                .send()
-                .await
-                .map_err(Error::call(OPERATION))?;
-            return Ok(None);
-        };
         let network = &record.network;
-        let items = vec![
+        let material = Key::material(record);
+        let marker = material
+            .attributes()
+            .into_iter()
+            .chain([("credential", s(record.id.to_string()))])
+            .map(|(name, value)| (name.to_owned(), value));
+        let mut items = vec![
             self.put_new(write(record), OPERATION)?,
-            self.remember(network, memory, record.id.to_string(), OPERATION)?,
+            // The race: two uploads of one file at once.
+            self.put_new(marker.collect(), OPERATION)?,
         ];
+        if let Some(memory) = memory {
+            items.push(self.remember(network, memory, record.id.to_string(), OPERATION)?);
+        }
         if self.transact(OPERATION, items).await? == Committed::Yes {
-            return Ok(None);
+            return Ok(Kept::New);
+        }
+        if let Some(memory) = memory
+            && let Some(before) = self.made_before(network, memory).await?
+        {
+            return Ok(Kept::Before(before));
         }
         // The credential's own id is random, so nothing else can have refused it.
-        let before = self.made_before(network, memory).await?;
-        before.map(Some).ok_or(Error::Item {
-            operation: OPERATION,
-            what: "idempotency key",
-        })
+        let twin = self.get(&material, OPERATION).await?.unwrap_or_default();
+        let twin = Reader::new(&twin, OPERATION).parsed("credential", CredentialId::parse)?;
+        Ok(Kept::Duplicate(twin))
     }
 
     /// One credential; `None` when there is none of this id.
@@ -147,15 +162,21 @@ impl Store {
             }),
             delivered: 0,
             suspects: 0,
+            owed: before.map_or_else(Vec::new, |before| before.owed.clone()),
         };
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(next.write(&record.network)));
         let put = match before {
             None => put.condition_expression("attribute_not_exists(pk)"),
-            Some(before) => put
-                .condition_expression("version = :before")
-                .expression_attribute_values(":before", n(before.version)),
+            Some(before) => {
+                // The race: what it was read as, it is no longer. Whatever became of it meanwhile would
+                // be lost.
+                let paused = exists("pausedAt", before.paused.is_some());
+                let recovering = exists("recoveringAt", before.recovering.is_some());
+                put.condition_expression(format!("version = :before AND {paused} AND {recovering}"))
+                    .expression_attribute_values(":before", n(before.version))
+            }
         };
         let [pk, sk] = Key::credential(&record.network, record.id).attributes();
         // The race: it is deleted while it is made active.
@@ -200,7 +221,15 @@ impl Store {
             .key(sk.0, sk.1)
             .condition_expression("attribute_not_exists(pk) OR credential <> :id")
             .expression_attribute_values(":id", s(record.id.to_string()));
+        let [pk, sk] = Key::material(record).attributes();
+        let marker = Delete::builder()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1);
         let items = vec![
+            TransactWriteItem::builder()
+                .delete(marker.build().map_err(bad)?)
+                .build(),
             TransactWriteItem::builder()
                 .delete(delete.build().map_err(bad)?)
                 .build(),
@@ -210,6 +239,11 @@ impl Store {
         ];
         Ok(self.transact(OPERATION, items).await? == Committed::Yes)
     }
+}
+
+fn exists(attribute: &str, there: bool) -> String {
+    let not = if there { "" } else { "not_" };
+    format!("attribute_{not}exists({attribute})")
 }
 
 fn write(record: &Record) -> Item {

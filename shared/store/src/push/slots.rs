@@ -1,17 +1,20 @@
 //! Active slots, and how the credentials in them are doing.
 
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::credential::Slot;
-use domain::id::{CredentialId, NetworkId};
+use domain::id::{CredentialId, EventId, NetworkId};
+use domain::operational::{News, TYPES};
 use domain::time::Timestamp;
+use serde_json::Value;
 
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
 use crate::{Error, Store};
 
 /// The credential that is active in a slot, and how it is doing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ActiveSlot {
     /// Where.
     pub slot: Slot,
@@ -32,6 +35,20 @@ pub struct ActiveSlot {
     pub delivered: u64,
     /// Tokens refused in a way that a wrong credential would be refused too.
     pub suspects: u64,
+    /// What became of it and nobody has been told of yet; activations leave it.
+    pub owed: Vec<Owed>,
+}
+
+/// News that is written down in the same step as what it tells of, until it is told: whoever dies in
+/// between leaves it to the next one who looks, who tells it under the same id.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Owed {
+    /// The event that it is.
+    pub id: EventId,
+    /// What happened.
+    pub news: News,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// A provider refuses a credential.
@@ -46,8 +63,8 @@ pub struct Paused {
 }
 
 impl Store {
-    /// Pauses the credential that was activated as `version`. `false` when it was paused before, or
-    /// another is active by now.
+    /// Pauses the credential that was activated as `version`, and owes the news of it. `false` when it
+    /// was paused before, or another is active by now.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -56,30 +73,24 @@ impl Store {
         network: &NetworkId,
         slot: Slot,
         version: u64,
-        why: &Paused,
+        (why, news): (&Paused, &Owed),
     ) -> Result<bool, Error> {
-        let sent = self
+        let update = self
             .update(&Key::slot(network, slot))
-            .update_expression("SET pausedFor = :reason, pausedSay = :say, pausedAt = :at")
+            .update_expression(
+                "SET pausedFor = :reason, pausedSay = :say, pausedAt = :at, #owed = :news",
+            )
             // The race: a good one is activated while the old one's answers still come in.
             .condition_expression("version = :version AND attribute_not_exists(pausedAt)")
             .expression_attribute_values(":reason", s(&why.reason))
             .expression_attribute_values(":say", s(&why.explanation))
             .expression_attribute_values(":at", n(why.at.millis()))
-            .expression_attribute_values(":version", n(version))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(Error::call("pausing a credential")(error)),
-            },
-        }
+            .expression_attribute_values(":version", n(version));
+        owing(update, news, "pausing a credential").await
     }
 
-    /// A push got through with the credential that was activated as `version`: the slot has recovered.
-    /// `false` when that was known before, or another is active by now.
+    /// A push got through with the credential that was activated as `version`: the slot has recovered,
+    /// and owes the news of it. `false` when that was known before, or another is active by now.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -88,22 +99,31 @@ impl Store {
         network: &NetworkId,
         slot: Slot,
         version: u64,
+        news: &Owed,
     ) -> Result<bool, Error> {
-        let sent = self
+        let update = self
             .update(&Key::slot(network, slot))
-            .update_expression("REMOVE recoveringFor, recoveringSay, recoveringAt")
+            .update_expression(
+                "SET #owed = :news REMOVE recoveringFor, recoveringSay, recoveringAt",
+            )
             // The race: the pushes that waited get through together.
             .condition_expression("version = :version AND attribute_exists(recoveringAt)")
-            .expression_attribute_values(":version", n(version))
+            .expression_attribute_values(":version", n(version));
+        owing(update, news, "recording that a credential works").await
+    }
+
+    /// This news of a slot is told.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn told(&self, network: &NetworkId, slot: Slot, id: &EventId) -> Result<(), Error> {
+        self.update(&Key::slot(network, slot))
+            .update_expression("REMOVE #owed")
+            .expression_attribute_names("#owed", attribute(id))
             .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-                _ => Err(Error::call("recording that a credential works")(error)),
-            },
-        }
+            .await
+            .map_err(Error::call("recording that news is told"))?;
+        Ok(())
     }
 
     /// Counts answers for the credential that was activated as `version`: phones reached, and
@@ -142,6 +162,64 @@ impl Store {
     }
 }
 
+/// Makes a change together with the news of it; `false` when its condition does not hold.
+async fn owing(
+    update: UpdateItemFluentBuilder,
+    news: &Owed,
+    operation: &'static str,
+) -> Result<bool, Error> {
+    let (name, value) = news.write();
+    let sent = update
+        .expression_attribute_names("#owed", &name)
+        .expression_attribute_values(":news", value)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+        .send()
+        .await;
+    match sent {
+        Ok(_) => Ok(true),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                // Repeated by the SDK after its answer was lost, the change is in its own way.
+                let made = refused.item().is_some_and(|item| item.contains_key(&name));
+                Ok(made)
+            }
+            _ => Err(Error::call(operation)(error)),
+        },
+    }
+}
+
+/// An attribute for each piece of news, so that none is in another's way.
+const OWED: &str = "owed ";
+
+fn attribute(id: &EventId) -> String {
+    format!("{OWED}{}", id.as_str())
+}
+
+impl Owed {
+    fn write(&self) -> (String, AttributeValue) {
+        let parts = [
+            ("name".to_owned(), s(self.news.name)),
+            ("data".to_owned(), s(self.news.data.to_string())),
+            ("at".to_owned(), n(self.at.millis())),
+        ];
+        (attribute(&self.id), AttributeValue::M(parts.into()))
+    }
+
+    fn read(name: &str, value: &AttributeValue) -> Option<Self> {
+        let parts = value.as_m().ok()?;
+        let text = |name: &str| parts.get(name)?.as_s().ok();
+        let word = text("name")?;
+        let (word, _) = TYPES.iter().find(|(known, _)| known == word)?;
+        let data: Value = serde_json::from_str(text("data")?).ok()?;
+        let at = parts.get("at")?.as_n().ok()?.parse().ok()?;
+        Some(Self {
+            id: EventId::parse(name.strip_prefix(OWED)?)?,
+            news: News::push(word, data),
+            at: Timestamp::from_millis(at),
+        })
+    }
+}
+
 impl ActiveSlot {
     pub(super) fn write(&self, network: &NetworkId) -> Item {
         let attributes = [
@@ -163,6 +241,7 @@ impl ActiveSlot {
             .chain(recovering)
             .chain(Key::slot(network, self.slot).attributes())
             .map(|(name, value)| (name.to_owned(), value))
+            .chain(self.owed.iter().map(Owed::write))
             .collect()
     }
 }
@@ -179,6 +258,10 @@ pub(super) fn read_slot(item: &Item, operation: &'static str) -> Result<ActiveSl
         })
     };
     let previous = reader.maybe_text("previous").map(CredentialId::parse);
+    // What only a newer release understands is told by that.
+    let owed = item
+        .iter()
+        .filter_map(|(name, value)| Owed::read(name, value));
     Ok(ActiveSlot {
         slot: reader.parsed("sk", |sk| Slot::parse(sk.strip_prefix("SLOT#")?))?,
         credential: reader.parsed("credential", CredentialId::parse)?,
@@ -193,5 +276,6 @@ pub(super) fn read_slot(item: &Item, operation: &'static str) -> Result<ActiveSl
         recovering: fault("recoveringAt", "recoveringFor", "recoveringSay"),
         delivered: reader.maybe_number("delivered").unwrap_or_default(),
         suspects: reader.maybe_number("suspects").unwrap_or_default(),
+        owed: owed.collect(),
     })
 }

@@ -3,6 +3,7 @@
 mod crash_points;
 mod mass;
 mod material;
+mod news;
 mod oracle;
 pub(crate) mod plan;
 mod provider;

@@ -181,6 +181,29 @@ async fn an_upload_sent_again_with_its_idempotency_key_is_answered_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_file_uploaded_often_at_once_is_kept_once_until_it_is_deleted() {
+    let fanfare = Fanfare::start().await;
+    let upload = apns(&p12());
+    let answers = futures::future::join_all((0..6).map(|_| fanfare.upload(&upload))).await;
+    let (taken, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.status == 201);
+    assert_eq!((taken.len(), refused.len()), (1, 5));
+    let id = taken[0].text("/id");
+    for answer in refused {
+        assert_eq!((answer.status, rules(answer)), (422, vec!["duplicate"]));
+        let told = answer.text("/errors/0/message");
+        assert!(told.contains(&id), "{told}");
+    }
+    let path = format!("/certificates/{id}");
+    let gone = fanfare
+        .call(&fanfare.admin(), "DELETE", &path, "", &[])
+        .await;
+    assert_eq!(gone.status, 204);
+    assert_ne!(fanfare.uploaded(&upload).await, path);
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_no_good_is_refused_with_every_verdict_and_nothing_is_kept_or_repeated() {
     let fanfare = Fanfare::start().await;
     let file = p12();
@@ -260,6 +283,14 @@ async fn what_is_no_good_is_refused_with_every_verdict_and_nothing_is_kept_or_re
             "{}",
             refused.body
         );
+        for error in refused.body["errors"].as_array().unwrap() {
+            let severity = match error["rule"].as_str().unwrap() {
+                _ if problem == "invalid-fields" => Value::Null,
+                "foreign_issuer" | "unverified" => json!("warning"),
+                _ => json!("error"),
+            };
+            assert_eq!(error["severity"], severity, "{error}");
+        }
         let mut told = rules(&refused);
         told.sort_unstable();
         let mut expected = expected;

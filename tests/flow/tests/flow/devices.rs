@@ -201,6 +201,12 @@ async fn sdks_made_for_social_plus_register_with_their_key_in_its_own_header() {
     ] {
         assert_eq!(post(key).await.unwrap().status(), status, "{key}");
     }
+    let told = post(&fanfare.producer()).await.unwrap();
+    let told: Value = told.json().await.unwrap();
+    assert_eq!(
+        (&told["status"], &told["code"]),
+        (&json!("error"), &json!(400_300))
+    );
     // The other header does not open this path, nor this one any other.
     let wrong = fanfare
         .http
@@ -233,9 +239,15 @@ async fn sdks_made_for_social_plus_register_with_their_key_in_its_own_header() {
         delete("?deviceId=d1&userId=ann").await.unwrap().status(),
         200
     );
-    assert_eq!(delete("?deviceId=d1").await.unwrap().status(), 404);
-    for query in ["?device=d1", ""] {
-        assert_eq!(delete(query).await.unwrap().status(), 422, "{query}");
+    for (query, status, code) in [
+        ("?deviceId=d1", 404, 400_400),
+        ("?device=d1", 400, 400_000),
+        ("", 400, 400_000),
+    ] {
+        let refused = delete(query).await.unwrap();
+        assert_eq!(refused.status(), status, "{query}");
+        let told: Value = refused.json().await.unwrap();
+        assert_eq!(told["code"], code, "{told}");
     }
     fanfare.system.stop().await;
 }
@@ -322,5 +334,49 @@ async fn people_decide_by_module_and_by_channel_and_community() {
         .call(&device, "PUT", path, r#"{"mode":"default"}"#, &[])
         .await;
     assert_eq!(refused.problem(), "not-permitted");
+    fanfare.system.stop().await;
+}
+
+/// Releases of SDKs differ in what they send, and read what went wrong in one form.
+#[tokio::test(flavor = "multi_thread")]
+async fn sdks_made_for_social_plus_may_say_more_and_are_refused_in_their_own_words() {
+    let fanfare = Fanfare::start().await;
+    let url = format!("{}/v1/notification", fanfare.system.api());
+    let key = fanfare.system.keys().device().to_owned();
+    let post = async |body: String| {
+        let request = fanfare.http.post(&url).header("X-API-Key", &key);
+        let answer = request
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status().as_u16();
+        let kind = answer.headers()["content-type"].clone();
+        assert_eq!(kind, "application/json");
+        (status, answer.json::<Value>().await.unwrap())
+    };
+    let mut more = android("d1", "t1", "ann");
+    more["sdkVersion"] = json!("6.1.0");
+    more["environment"] = json!({ "name": "whatever" });
+    assert_eq!(post(more.to_string()).await.0, 200);
+    assert_eq!(fanfare.devices_of("ann").await, ["d1"]);
+
+    let mut bad = android("d2", "t2", "ann");
+    bad["platform"] = json!("windows");
+    let (status, told) = post(bad.to_string()).await;
+    assert_eq!((status, &told["status"]), (400, &json!("error")));
+    assert_eq!(told["code"], 400_000);
+    assert_eq!(told["data"]["detail"][0]["field"], "platform", "{told}");
+    let said = told["message"].as_str().unwrap();
+    assert!(said.contains("platform: must be ios or android"), "{said}");
+    for body in ["{", "[]", r#"{"deviceId":"d2"}"#, r#"{"deviceId":7}"#] {
+        let (status, told) = post(body.to_owned()).await;
+        assert_eq!((status, &told["code"]), (400, &json!(400_000)), "{body}");
+        assert!(!told["message"].as_str().unwrap().is_empty());
+    }
+    let (status, told) = post(format!("\"{}\"", "x".repeat(20_000))).await;
+    assert_eq!((status, &told["status"]), (413, &json!("error")));
+    assert_eq!(fanfare.devices_of("ann").await, ["d1"]);
     fanfare.system.stop().await;
 }

@@ -58,6 +58,7 @@ impl Fanfare {
         let random = runtime::Random::system();
         let now = Timestamp::from_millis(START);
         let id = CredentialId::generate(now, random.bytes());
+        let fingerprint = random.bytes();
         let vault = Vault::new(
             self.system.aws().secretsmanager(),
             self.variable("SECRET_PREFIX"),
@@ -79,7 +80,7 @@ impl Fanfare {
                 topics: Vec::new(),
                 environments: vec![slot.environment()],
                 expires,
-                fingerprint: Fingerprint::from_bytes([7; 32]),
+                fingerprint: Fingerprint::from_bytes(fingerprint),
             },
             created: now,
         };

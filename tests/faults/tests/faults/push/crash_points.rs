@@ -1,10 +1,12 @@
 //! Not at random: a process dies at every await point there is, one after the other.
 
 use domain::credential::Provider;
+use store::USER_SHARDS;
 
 use crate::plan::{Death, Plan};
-use crate::push::oracle::judge;
-use crate::push::plan::{Audience, Meddling, PushPlan, Wanted, slot};
+use crate::push::oracle::{Account, judge};
+use crate::push::plan::{Audience, Meddling, PhonePlan, PushPlan, Wanted, slot};
+use crate::push::world::user;
 use crate::sandbox::Kind;
 use crate::seeds::simulate;
 
@@ -15,6 +17,23 @@ const REPORTED: u64 = 1_000;
 type Ends = (usize, usize);
 
 fn die_everywhere(kind: Kind, invocation: usize, plan: fn() -> Plan, ends: Ends) {
+    let told = |account: &Account| assert_eq!((account.failed, account.recovered), (0, 0));
+    die_everywhere_and(kind, invocation, plan, ends, told);
+}
+
+/// The failure of a credential, and its recovery, are told whoever dies.
+fn die_everywhere_and_tell(kind: Kind, invocation: usize, plan: fn() -> Plan, ends: Ends) {
+    let told = |account: &Account| assert_eq!((account.failed, account.recovered), (1, 1));
+    die_everywhere_and(kind, invocation, plan, ends, told);
+}
+
+fn die_everywhere_and(
+    kind: Kind,
+    invocation: usize,
+    plan: fn() -> Plan,
+    ends: Ends,
+    told: fn(&Account),
+) {
     for poll in 0..10_000 {
         let death = Death {
             kind,
@@ -35,6 +54,7 @@ fn die_everywhere(kind: Kind, invocation: usize, plan: fn() -> Plan, ends: Ends)
         assert!(broken.is_empty(), "{broken:?} {}", shown());
         let unsent = account.dead + account.gated;
         assert_eq!((account.sent, unsent), ends, "{}", shown());
+        told(&account);
         let died = trace.iter().any(|line| line.ends_with("DIES"));
         let most = if died { 3 } else { 0 };
         assert!(account.repeated <= most, "{}", shown());
@@ -52,7 +72,7 @@ fn everybody(audience: Audience) -> Plan {
     use Provider::{Apns, Baidu, Fcm};
     let wanted = Wanted {
         audience,
-        ttl: None,
+        ..Wanted::of_everyone()
     };
     let phones = [Apns, Fcm, Baidu].map(slot);
     PushPlan::calm(&phones, vec![wanted]).world(&[REPORTED], Vec::new())
@@ -101,6 +121,29 @@ fn revoked() -> Plan {
     push.world(&[REPORTED], meddling)
 }
 
+/// The same, and the good one is there at the second look.
+fn mended() -> Plan {
+    let apple = slot(Provider::Apns);
+    let push = PushPlan::calm(&[apple; 2], vec![Wanted::of(&[0, 1])]);
+    let meddling = vec![(0, Meddling::Revoke(apple)), (9_000, Meddling::Mend)];
+    push.world(&[REPORTED], meddling)
+}
+
+/// A broadcast that finds its second phone on the second page of a partition.
+fn crowded() -> Plan {
+    let shard = |person: usize| user(person).shard(USER_SHARDS);
+    let other = (1..).find(|person| shard(*person) == shard(0)).unwrap();
+    let apple = slot(Provider::Apns);
+    let phone = |owner| PhonePlan { owner, slot: apple };
+    let push = PushPlan {
+        people: other + 1,
+        crowd: 100,
+        phones: vec![phone(0), phone(other)],
+        ..PushPlan::calm(&[], vec![Wanted::of_everyone()])
+    };
+    push.world(&[REPORTED], Vec::new())
+}
+
 #[test]
 fn an_event_that_pushes_to_named_people_may_die_anywhere() {
     die_everywhere(Kind::Fanout, 0, named, (3, 0));
@@ -119,6 +162,13 @@ fn fan_out_to_named_people_may_die_anywhere() {
 #[test]
 fn a_broadcast_may_die_anywhere() {
     die_everywhere(Kind::PushFanout, 0, broadcast, (3, 0));
+}
+
+#[test]
+fn a_broadcast_of_two_pages_may_die_anywhere() {
+    for invocation in 0..3 {
+        die_everywhere(Kind::PushFanout, invocation, crowded, (2, 0));
+    }
 }
 
 #[test]
@@ -153,10 +203,26 @@ fn the_end_of_a_token_may_die_anywhere() {
 
 #[test]
 fn the_pause_of_a_credential_may_die_anywhere() {
-    die_everywhere(Kind::PushDispatch, 0, revoked, (2, 0));
+    die_everywhere_and_tell(Kind::PushDispatch, 0, revoked, (2, 0));
 }
 
 #[test]
 fn a_look_at_what_is_held_may_die_anywhere() {
-    die_everywhere(Kind::PushDispatch, 1, revoked, (2, 0));
+    die_everywhere_and_tell(Kind::PushDispatch, 1, revoked, (2, 0));
+}
+
+#[test]
+fn the_first_push_after_an_activation_may_die_anywhere() {
+    die_everywhere_and_tell(Kind::PushDispatch, 2, mended, (2, 0));
+}
+
+/// The good one is activated before anybody could look again: a failure that was noticed is told all
+/// the same, and one that was not is none.
+#[test]
+fn a_pause_that_nobody_was_told_of_outlives_an_activation() {
+    let told = |account: &Account| {
+        assert_eq!(account.failed, account.recovered);
+        assert!(account.failed <= 1);
+    };
+    die_everywhere_and(Kind::PushDispatch, 0, mended, (2, 0), told);
 }

@@ -10,9 +10,11 @@ use testkit::TOPIC;
 use crate::faulty::push_subject;
 use crate::oracle::judge as judge_world;
 use crate::plan::Action;
+use crate::push::news::judge_news;
 use crate::push::plan::{Audience, Meddling, PushPlan};
 use crate::push::world::{Phones, device, user};
 use crate::seeds::Tally;
+use crate::stage::Invocation;
 use crate::world::{World, event_name};
 
 /// A push may go to whom a phone belonged so long ago: until it is sent for the first time, only the
@@ -41,6 +43,9 @@ pub(crate) struct Account {
     pub(crate) repeated: usize,
     /// Devices that a provider's word removed.
     pub(crate) removed: usize,
+    /// Failures of credentials, and recoveries from them, that were told.
+    pub(crate) failed: usize,
+    pub(crate) recovered: usize,
     /// Requests to push.
     pub(crate) requests: usize,
     /// What should not be, in words.
@@ -59,6 +64,8 @@ impl Tally for Account {
         self.collapsed += other.collapsed;
         self.repeated += other.repeated;
         self.removed += other.removed;
+        self.failed += other.failed;
+        self.recovered += other.recovered;
         self.requests += other.requests;
     }
 }
@@ -87,6 +94,7 @@ pub(crate) async fn judge(world: &World) -> Account {
     books.judge_requests(&mut account);
     books.judge_devices(&mut account).await;
     books.judge_progress(&mut account).await;
+    judge_news(world, &mut account).await;
     account
 }
 
@@ -336,8 +344,8 @@ impl<'a> Books<'a> {
     }
 
     /// How often the push may have been made again; `None` for any number of times. It may after a
-    /// function ended, or lost an answer, between making it and recording it; and when SQS made two
-    /// messages of one.
+    /// function ended, or lost an answer, between making it and recording it, twice when an answer was
+    /// lost that it asked for again at once; and when SQS made two messages of one.
     fn excuses(&self, event: &str, subject: &str) -> Option<usize> {
         let stage = &self.world.stage;
         if stage.was_copied(event) || stage.was_copied(subject) {
@@ -347,7 +355,11 @@ impl<'a> Books<'a> {
             .workers(event)
             .into_iter()
             .chain(stage.workers(subject));
-        Some(workers.filter(|worker| worker.had_trouble()).count())
+        let excuses = |worker: Invocation| match (worker.wire_trouble, worker.had_trouble()) {
+            (true, _) => 2,
+            (false, trouble) => usize::from(trouble),
+        };
+        Some(workers.map(excuses).sum())
     }
 
     /// Each phone is on the list of whom it belongs to, and of nobody else; gone are only those whose
@@ -399,13 +411,15 @@ impl<'a> Books<'a> {
                 .walks(&self.world.network, &id)
                 .await
                 .unwrap();
-            let pages = match wanted.audience {
-                Audience::Named(_) => 1,
-                Audience::Everyone => usize::from(USER_SHARDS),
+            let (parts, further) = match wanted.audience {
+                Audience::Named(_) => (1, 0),
+                Audience::Everyone => (usize::from(USER_SHARDS), self.plan.crowd / 100),
             };
             let open = walks.iter().filter(|walk| walk.next.is_some()).count();
-            if walks.len() != pages || open > 0 {
-                let what = format!("{} of {pages} pages were counted", walks.len() - open);
+            let pages: u32 = walks.iter().map(|walk| walk.pages).sum();
+            let most = u32::try_from(parts + further).unwrap();
+            if walks.len() != parts || open > 0 || pages != most {
+                let what = format!("{pages} of {most} pages were counted, {open} parts are open");
                 account.broken.push(format!("event {event}: {what}"));
             }
         }

@@ -37,6 +37,13 @@ impl Wanted {
             ttl: None,
         }
     }
+
+    pub(crate) fn of_everyone() -> Self {
+        Self {
+            audience: Audience::Everyone,
+            ttl: None,
+        }
+    }
 }
 
 /// Something done to phones, or to what reaches them.
@@ -60,6 +67,8 @@ pub(crate) enum Meddling {
     Revoke(Slot),
     /// Someone activates a credential of another application.
     Mistake(Slot),
+    /// Someone activates another good credential, without need.
+    Rotate(Slot),
     /// The operator looks, and replaces what is paused, refused or mistaken.
     Mend,
 }
@@ -90,6 +99,9 @@ pub(crate) struct Troubles {
 #[derive(Debug, Clone)]
 pub(crate) struct PushPlan {
     pub(crate) people: usize,
+    /// So many more have no phone; in a walk their records stand between that of person 0 and those of
+    /// the others in its part.
+    pub(crate) crowd: usize,
     pub(crate) phones: Vec<PhonePlan>,
     /// By event.
     pub(crate) wanted: Vec<Wanted>,
@@ -114,6 +126,7 @@ impl PushPlan {
         let phones = phones.iter().enumerate();
         Self {
             people: phones.len(),
+            crowd: 0,
             phones: phones
                 .map(|(owner, slot)| PhonePlan { owner, slot: *slot })
                 .collect(),
@@ -161,6 +174,7 @@ pub(crate) fn storm(chance: &Chance) -> Plan {
     let calm = chance.number(1..120) * MINUTE;
     let push = PushPlan {
         people,
+        crowd: 0,
         phones,
         burst: *chance.pick(&[1, 2, 10, 10]),
         troubles: troubles(chance),
@@ -261,6 +275,9 @@ fn meddling(chance: &Chance, push: &PushPlan, calm: u64) -> Vec<(u64, Meddling)>
     for slot in push.slots() {
         if some(0.2) {
             all.push((at(), Meddling::Revoke(slot)));
+        }
+        if some(0.2) {
+            all.push((at(), Meddling::Rotate(slot)));
         }
         if slot.provider() == Provider::Apns && some(0.2) {
             all.push((at(), Meddling::Mistake(slot)));

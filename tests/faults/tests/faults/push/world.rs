@@ -10,7 +10,7 @@ use domain::push::settings::Draft;
 use domain::time::Timestamp;
 use serde_json::json;
 use serde_json::value::RawValue;
-use store::SettingsVersion;
+use store::{SettingsVersion, USER_SHARDS};
 use testkit::TOPIC;
 
 use crate::push::material::{Good, PROJECT, good, mistaken};
@@ -136,7 +136,24 @@ impl World {
         for (number, phone) in plan.phones.iter().enumerate() {
             self.sign_in(number, phone.owner, phone.slot).await;
         }
+        self.gather(plan.crowd).await;
         self.toggle(true).await;
+    }
+
+    /// People who once said something about pushes and have no phone.
+    async fn gather(&self, crowd: usize) {
+        let first = user(0);
+        let names = (0..).map(|number| UserId::parse(&format!("{first}-{number}")).unwrap());
+        let near = |one: &UserId| one.shard(USER_SHARDS) == first.shard(USER_SHARDS);
+        for name in names.filter(near).take(crowd) {
+            let said = self
+                .store
+                .change_preferences(&self.network, &name, None, |decided| {
+                    decided.off = true;
+                    true
+                });
+            assert!(said.await.unwrap().is_some());
+        }
     }
 
     /// The `push` of event number …, as its producer writes it.
@@ -222,6 +239,7 @@ impl World {
                 phones.active.insert(slot, Active::Mistaken);
                 self.activate(slot, &credential).await;
             }
+            Meddling::Rotate(slot) => self.activate_good(slot).await,
             Meddling::Mend => self.mend().await,
         }
     }
@@ -325,7 +343,7 @@ impl World {
                 topics: Vec::new(),
                 environments: vec![slot.environment()],
                 expires: None,
-                fingerprint: Fingerprint::from_bytes([7; 32]),
+                fingerprint: Fingerprint::from_bytes(self.random().bytes()),
             },
             created: now,
         };
