@@ -84,7 +84,11 @@ fn bearer(header: &str) -> Option<&str> {
 }
 
 fn context(grant: &Grant) -> Value {
-    json!({ "network": grant.network.as_str(), "access": grant.access.to_text() })
+    let access = grant.access.to_text();
+    match &grant.network {
+        Some(network) => json!({ "network": network.as_str(), "access": access }),
+        None => json!({ "access": access }),
+    }
 }
 
 fn refuse(

@@ -2,6 +2,7 @@
 
 use domain::catalogue::{BuiltIn, OwnType};
 use domain::network::{Retention, Rules};
+use domain::operational::Described;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -15,6 +16,8 @@ pub(crate) struct EventTypeBody {
     pub(crate) name: String,
     /// Built-in types are the same for every network and cannot be changed.
     pub(crate) built_in: bool,
+    /// Fanfare itself reports it and nobody else can; endpoints get it when they name it, not by `*`.
+    pub(crate) operational: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) description: Option<String>,
     /// JSON Schema 2020-12 of the event's `data`.
@@ -38,9 +41,24 @@ impl EventTypeBody {
         Self {
             name: known.name.to_string(),
             built_in: true,
+            operational: false,
             description: Some(known.description.to_owned()),
             schema: raw(known.schema().to_string()),
             example: raw(known.example().to_string()),
+            version: None,
+            archived: false,
+            updated_at: None,
+        }
+    }
+
+    pub(crate) fn operational(known: &Described) -> Self {
+        Self {
+            name: known.name.to_string(),
+            built_in: true,
+            operational: true,
+            description: Some(known.description.to_owned()),
+            schema: raw(known.schema.to_string()),
+            example: raw(known.example.to_string()),
             version: None,
             archived: false,
             updated_at: None,
@@ -51,6 +69,7 @@ impl EventTypeBody {
         Self {
             name: own.name.to_string(),
             built_in: false,
+            operational: false,
             description: own.description.clone(),
             schema: raw(own.schema.clone()),
             example: raw(own.example.clone()),

@@ -61,6 +61,7 @@ impl Deps {
 const OPEN: &[Permission] = &[];
 const READ: &[Permission] = &[Permission::Read];
 const MANAGE: &[Permission] = &[Permission::ManageWebhooks];
+const OPERATE: &[Permission] = &[Permission::Operate];
 
 routes! {
     Create "POST" "/v1/networks/{network}/webhooks" MANAGE, "createEndpoint";
@@ -89,6 +90,10 @@ routes! {
     ReplayQuarantined "POST" "/v1/networks/{network}/quarantine/{id}/replay" MANAGE, "replayQuarantined";
     DiscardQuarantined "DELETE" "/v1/networks/{network}/quarantine/{id}" MANAGE, "discardQuarantined";
     Conservation "GET" "/v1/networks/{network}/conservation" READ, "getConservation";
+    ListUnowned "GET" "/v1/quarantine" OPERATE, "listUnownedQuarantine";
+    GetUnowned "GET" "/v1/quarantine/{id}" OPERATE, "getUnownedQuarantined";
+    ReplayUnowned "POST" "/v1/quarantine/{id}/replay" OPERATE, "replayUnownedQuarantined";
+    DiscardUnowned "DELETE" "/v1/quarantine/{id}" OPERATE, "discardUnownedQuarantined";
     Health "GET" "/v1/health" OPEN, "getHealth";
     OpenApi "GET" "/v1/openapi.json" OPEN, "getOpenApi";
     Problem "GET" "/v1/problems/{id}" OPEN, "getProblem";
@@ -125,10 +130,16 @@ pub async fn handle(
         Operation::GetAttempt => attempts::get(deps, call).await,
         Operation::Replay => replay::replay(deps, call).await,
         Operation::Discard => replay::discard(deps, call).await,
-        Operation::ListQuarantine => quarantine::list(deps, call).await,
-        Operation::GetQuarantined => quarantine::get(deps, call).await,
-        Operation::ReplayQuarantined => quarantine::replay(deps, call).await,
-        Operation::DiscardQuarantined => quarantine::discard(deps, call).await,
+        Operation::ListQuarantine => quarantine::list(deps, Some(call.network()?), call).await,
+        Operation::GetQuarantined => quarantine::get(deps, Some(call.network()?), call).await,
+        Operation::ReplayQuarantined => quarantine::replay(deps, Some(call.network()?), call).await,
+        Operation::DiscardQuarantined => {
+            quarantine::discard(deps, Some(call.network()?), call).await
+        }
+        Operation::ListUnowned => quarantine::list(deps, None, call).await,
+        Operation::GetUnowned => quarantine::get(deps, None, call).await,
+        Operation::ReplayUnowned => quarantine::replay(deps, None, call).await,
+        Operation::DiscardUnowned => quarantine::discard(deps, None, call).await,
         Operation::Conservation => conservation::get(deps, call).await,
         Operation::Health => Ok(about::health()),
         Operation::OpenApi => Ok(about::openapi()),

@@ -51,6 +51,10 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         quarantine::get_doc,
         quarantine::replay_doc,
         quarantine::discard_doc,
+        quarantine::list_unowned_doc,
+        quarantine::get_unowned_doc,
+        quarantine::replay_unowned_doc,
+        quarantine::discard_unowned_doc,
         conservation::get_doc,
         about::health_doc,
         about::openapi_doc,
@@ -66,7 +70,9 @@ impl utoipa::Modify for ApiKey {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
-            .description(Some("An API key of the network"))
+            .description(Some(
+                "An API key of the network, or of the operator where a path names no network",
+            ))
             .build();
         document
             .components

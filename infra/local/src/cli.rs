@@ -97,13 +97,13 @@ pub(crate) struct ListenArgs {
 #[group(skip)]
 #[command(group(ArgGroup::new("access").required(true).args(["role", "scopes"])))]
 pub(crate) struct KeyArgs {
-    /// Network the key is for.
+    /// Network the key is for; left out for an operator's key, which is of none.
     #[arg(long)]
-    pub(crate) network: String,
+    pub(crate) network: Option<String>,
     /// `super_admin`, `admin`, `developer` or `viewer`.
     #[arg(long)]
     pub(crate) role: Option<String>,
-    /// `events:write`, `devices:write` or both, separated by a comma.
+    /// `events:write`, `devices:write`, or several with a comma between; `operator` for what belongs to no network.
     #[arg(long)]
     pub(crate) scopes: Option<String>,
     /// Days until the key expires; never, if not given.
@@ -143,6 +143,7 @@ mod tests {
             ("fanfare demo --push --verbose --data x", true),
             ("fanfare demo --events 0", false),
             ("fanfare key --network demo --role admin", true),
+            ("fanfare key --scopes operator", true),
             ("fanfare key --network demo", false),
             (
                 "fanfare key --network demo --role admin --scopes events:write",

@@ -21,8 +21,12 @@ enum KeyError {
     Network(String),
     #[error("use role {0:?}: choose super_admin, admin, developer or viewer")]
     Role(String),
-    #[error("use scope {0:?}: choose events:write, devices:write or both, separated by a comma")]
+    #[error(
+        "use scope {0:?}: choose events:write, devices:write or operator, or several with a comma between"
+    )]
     Scope(String),
+    #[error("make a key of no network: give --network, or --scopes operator alone")]
+    NoNetwork,
 }
 
 pub(crate) fn run(args: &KeyArgs) -> ExitCode {
@@ -43,9 +47,8 @@ pub(crate) fn run(args: &KeyArgs) -> ExitCode {
 }
 
 fn make(args: &KeyArgs, random: &Random, now: Timestamp) -> Result<(Key, String), KeyError> {
-    let network =
-        NetworkId::parse(&args.network).ok_or_else(|| KeyError::Network(args.network.clone()))?;
     let access = access(args)?;
+    let network = network(args, &access)?;
     let key = Key::generate(&access, random.bytes(), random.bytes());
     let expires = args.expires_days.map(|days| now.after(DAY * days));
     let item = store::api_key_item(
@@ -67,6 +70,17 @@ fn make(args: &KeyArgs, random: &Random, now: Timestamp) -> Result<(Key, String)
         Value::Object(item)
     );
     Ok((key, command))
+}
+
+/// Only an operator's key is of no network; it would be good for nothing else.
+fn network(args: &KeyArgs, access: &Access) -> Result<Option<NetworkId>, KeyError> {
+    match &args.network {
+        Some(text) => NetworkId::parse(text)
+            .map(Some)
+            .ok_or_else(|| KeyError::Network(text.clone())),
+        None if *access == Access::Scopes(vec![Scope::Operate]) => Ok(None),
+        None => Err(KeyError::NoNetwork),
+    }
 }
 
 fn access(args: &KeyArgs) -> Result<Access, KeyError> {
@@ -99,7 +113,7 @@ mod tests {
 
     fn args(role: Option<&str>, scopes: Option<&str>) -> KeyArgs {
         KeyArgs {
-            network: "acme".to_owned(),
+            network: Some("acme".to_owned()),
             role: role.map(str::to_owned),
             scopes: scopes.map(str::to_owned),
             expires_days: Some(1),
@@ -145,9 +159,25 @@ mod tests {
             KeyError::Scope("events:read".to_owned())
         );
         let bad = KeyArgs {
-            network: "A B".to_owned(),
+            network: Some("A B".to_owned()),
             ..args(Some("admin"), None)
         };
         assert_eq!(check(&bad), KeyError::Network("A B".to_owned()));
+        let of_none = |role, scopes| KeyArgs {
+            network: None,
+            ..args(role, scopes)
+        };
+        for (role, scopes) in [
+            (Some("super_admin"), None),
+            (None, Some("events:write")),
+            (None, Some("operator,events:write")),
+        ] {
+            assert_eq!(check(&of_none(role, scopes)), KeyError::NoNetwork);
+        }
+        let operator = of_none(None, Some("operator"));
+        let made = make(&operator, &Random::system(), Timestamp::default());
+        let (key, command) = made.unwrap();
+        assert!(key.expose().starts_with("ff_operator_"));
+        assert!(!command.contains("network"), "{command}");
     }
 }

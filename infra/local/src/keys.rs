@@ -1,4 +1,4 @@
-//! The three API keys of the local network, made on the first start and kept in the data directory.
+//! The API keys of the local system, three of its network and the operator's, made on the first start and kept in the data directory.
 
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
@@ -17,12 +17,13 @@ pub(crate) const NETWORK: &str = "demo";
 const FILE: &str = "keys.json";
 const OWNER_ONLY: u32 = 0o600;
 
-/// Keys to the local network.
+/// Keys to the local system.
 #[derive(Debug)]
 pub struct Keys {
     super_admin: Key,
     producer: Key,
     device: Key,
+    operator: Key,
 }
 
 /// The keys as text, in the file and in `--json`.
@@ -32,6 +33,9 @@ pub(crate) struct Shown {
     super_admin: String,
     producer: String,
     device: String,
+    /// Files of earlier versions lack it.
+    #[serde(default)]
+    operator: Option<String>,
 }
 
 /// Why the keys could not be had.
@@ -72,31 +76,40 @@ impl Keys {
         self.device.expose()
     }
 
+    /// May look after what belongs to no network.
+    #[must_use]
+    pub fn operator(&self) -> &str {
+        self.operator.expose()
+    }
+
     pub(crate) fn shown(&self) -> Shown {
         let text = |key: &Key| key.expose().to_owned();
         Shown {
             super_admin: text(&self.super_admin),
             producer: text(&self.producer),
             device: text(&self.device),
+            operator: Some(text(&self.operator)),
         }
     }
 
     /// The keys with the records that make them good.
     pub(crate) fn grants(&self) -> impl Iterator<Item = (&Key, Grant)> {
-        let keys = [&self.super_admin, &self.producer, &self.device];
-        // The name is a constant that follows the rule, so the network is always there.
-        let network = NetworkId::parse(NETWORK);
-        keys.into_iter()
-            .zip(accesses())
-            .filter_map(move |(key, access)| {
-                let grant = Grant {
-                    network: network.clone()?,
-                    access,
-                    hash: key.hash(),
-                    expires: None,
-                };
-                Some((key, grant))
-            })
+        let keys = [
+            &self.super_admin,
+            &self.producer,
+            &self.device,
+            &self.operator,
+        ];
+        keys.into_iter().zip(accesses()).map(|(key, access)| {
+            let of_none = access == Access::Scopes(vec![Scope::Operate]);
+            let grant = Grant {
+                network: NetworkId::parse(NETWORK).filter(|_| !of_none),
+                access,
+                hash: key.hash(),
+                expires: None,
+            };
+            (key, grant)
+        })
     }
 
     /// The kept keys, or new ones that are kept from now on.
@@ -106,7 +119,19 @@ impl Keys {
         };
         let path = directory.join(FILE);
         match fs::read_to_string(&path) {
-            Ok(text) => Self::parse(&text).ok_or(KeysError::Malformed { path }),
+            Ok(text) => {
+                let shown = serde_json::from_str::<Shown>(&text).ok();
+                let complete = shown.as_ref().is_some_and(|shown| shown.operator.is_some());
+                let keys = shown.and_then(|shown| Self::of(&shown, random));
+                let Some(keys) = keys else {
+                    return Err(KeysError::Malformed { path });
+                };
+                if !complete {
+                    keys.write(&path)
+                        .map_err(|source| KeysError::Write { path, source })?;
+                }
+                Ok(keys)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let keys = Self::generate(random);
                 keys.write(&path)
@@ -118,21 +143,26 @@ impl Keys {
     }
 
     fn generate(random: &Random) -> Self {
-        let [super_admin, producer, device] =
+        let [super_admin, producer, device, operator] =
             accesses().map(|access| Key::generate(&access, random.bytes(), random.bytes()));
         Self {
             super_admin,
             producer,
             device,
+            operator,
         }
     }
 
-    fn parse(text: &str) -> Option<Self> {
-        let shown: Shown = serde_json::from_str(text).ok()?;
+    /// The keys shown, with a new one in the place of one that is not.
+    fn of(shown: &Shown, random: &Random) -> Option<Self> {
         Some(Self {
             super_admin: Key::parse(&shown.super_admin)?,
             producer: Key::parse(&shown.producer)?,
             device: Key::parse(&shown.device)?,
+            operator: match &shown.operator {
+                Some(operator) => Key::parse(operator)?,
+                None => Self::generate(random).operator,
+            },
         })
     }
 
@@ -152,11 +182,12 @@ impl Keys {
     }
 }
 
-fn accesses() -> [Access; 3] {
+fn accesses() -> [Access; 4] {
     [
         Access::Role(Role::SuperAdmin),
         Access::Scopes(vec![Scope::EventsWrite]),
         Access::Scopes(vec![Scope::DevicesWrite]),
+        Access::Scopes(vec![Scope::Operate]),
     ]
 }
 
@@ -185,7 +216,19 @@ mod tests {
                 .grants()
                 .all(|(key, grant)| key.unlocks(&grant, Default::default()))
         );
-        assert_eq!(first.grants().count(), 3);
+        let networks = first.grants().map(|(_, grant)| grant.network);
+        let networks: Vec<_> = networks.map(|network| network.is_some()).collect();
+        assert_eq!(networks, [true, true, true, false]);
+
+        // As written by a version that had no key for operators.
+        let mut old = serde_json::to_value(first.shown()).unwrap();
+        old.as_object_mut().unwrap().remove("operator");
+        fs::write(&path, old.to_string()).unwrap();
+        let third = Keys::open(&location, &Random::system()).unwrap();
+        assert_eq!(third.super_admin(), first.super_admin());
+        assert_ne!(third.operator(), first.operator());
+        let fourth = Keys::open(&location, &Random::system()).unwrap();
+        assert_eq!(third.operator(), fourth.operator());
 
         fs::write(&path, "{}").unwrap();
         let error = Keys::open(&location, &Random::system()).unwrap_err();

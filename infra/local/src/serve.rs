@@ -127,6 +127,7 @@ fn welcome(system: &System, data: Option<&std::path::Path>) -> String {
         |data| format!("{}  (keys in keys.json)", data.display()),
     );
     let (admin, producer, device) = (keys.super_admin(), keys.producer(), keys.device());
+    let operator = keys.operator();
     // As it was called, so that the line works when pasted.
     let program = std::env::args()
         .next()
@@ -141,6 +142,7 @@ fn welcome(system: &System, data: Option<&std::path::Path>) -> String {
   super admin  {admin}
   producer     {producer}
   device       {device}
+  operator     {operator}
 
 Start a receiver in a second terminal:
 

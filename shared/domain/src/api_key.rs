@@ -33,6 +33,9 @@ pub enum Scope {
     EventsWrite,
     /// Register devices and set their users' preferences, and nothing else.
     DevicesWrite,
+    /// Look after what belongs to no network. Only who may write to the deployment's table can make
+    /// such a key, and no role includes it: networks are tenants.
+    Operate,
 }
 
 /// The right of a key: a role, or some scopes and nothing else.
@@ -60,6 +63,8 @@ pub enum Permission {
     /// Flip the master toggle of pushes. Source: social.plus, "Super Administrator and
     /// Administrator".
     SwitchPush,
+    /// Read, send back and give up what belongs to no network.
+    Operate,
 }
 
 macro_rules! words {
@@ -81,17 +86,19 @@ macro_rules! words {
 }
 
 words!(Role { SuperAdmin = "super_admin", Admin = "admin", Developer = "developer", Viewer = "viewer" });
-words!(Scope { EventsWrite = "events:write", DevicesWrite = "devices:write" });
+words!(Scope { EventsWrite = "events:write", DevicesWrite = "devices:write", Operate = "operator" });
 
 impl Access {
     /// Whether this right covers `permission`. Everything not named here is refused.
     #[must_use]
     pub fn allows(&self, permission: Permission) -> bool {
         match (self, permission) {
+            (Self::Scopes(scopes), Permission::Operate) => scopes.contains(&Scope::Operate),
+            (Self::Role(_), Permission::Operate)
+            | (Self::Role(Role::Developer), Permission::SwitchPush) => false,
             (Self::Role(Role::SuperAdmin | Role::Admin), _)
             | (Self::Role(Role::Viewer), Permission::Read) => true,
-            (Self::Role(Role::Developer), Permission::SwitchPush)
-            | (Self::Role(Role::Viewer), _) => false,
+            (Self::Role(Role::Viewer), _) => false,
             (Self::Role(Role::Developer), _) => true,
             (Self::Scopes(scopes), Permission::WriteEvents) => scopes.contains(&Scope::EventsWrite),
             (Self::Scopes(scopes), Permission::WriteDevices) => {
@@ -137,9 +144,9 @@ impl Access {
 /// A key's stored record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The only network the key is good for.
-    pub network: NetworkId,
-    /// What the key may do there.
+    /// The only network the key is good for; `None` for an operator's key, which is good for none.
+    pub network: Option<NetworkId>,
+    /// What the key may do there, or outside all networks.
     pub access: Access,
     /// Of the key's whole text, prefix and id included.
     pub hash: KeyHash,
@@ -178,7 +185,7 @@ pub struct Key {
 }
 
 /// The kinds of key, for the prefix.
-const KINDS: [&str; 5] = ["super", "admin", "user", "producer", "device"];
+const KINDS: [&str; 6] = ["super", "admin", "user", "producer", "device", "operator"];
 
 impl Key {
     /// A new key for `access` from 10 random bytes of id and 32 of secret.
@@ -241,6 +248,7 @@ fn kind(access: &Access) -> &'static str {
         Access::Role(Role::SuperAdmin) => "super",
         Access::Role(Role::Admin) => "admin",
         Access::Role(Role::Developer | Role::Viewer) => "user",
+        Access::Scopes(scopes) if scopes.contains(&Scope::Operate) => "operator",
         Access::Scopes(scopes) if scopes.contains(&Scope::EventsWrite) => "producer",
         Access::Scopes(_) => "device",
     }
@@ -253,7 +261,7 @@ mod tests {
 
     fn grant(key: &Key, expires: Option<u64>) -> Grant {
         Grant {
-            network: NetworkId::parse("demo").unwrap(),
+            network: NetworkId::parse("demo"),
             access: Access::Role(Role::Admin),
             hash: key.hash(),
             expires: expires.map(Timestamp::from_millis),
@@ -262,8 +270,10 @@ mod tests {
 
     #[test]
     fn rights_are_exactly_the_table() {
-        use Permission::{ManagePush, ManageWebhooks, Read, SwitchPush, WriteDevices, WriteEvents};
-        let table: [(&str, &[Permission]); 8] = [
+        use Permission::{
+            ManagePush, ManageWebhooks, Operate, Read, SwitchPush, WriteDevices, WriteEvents,
+        };
+        let table: [(&str, &[Permission]); 9] = [
             (
                 "role:super_admin",
                 &[
@@ -297,6 +307,7 @@ mod tests {
                 "scopes:events:write devices:write",
                 &[WriteEvents, WriteDevices],
             ),
+            ("scopes:operator", &[Operate]),
             ("role:owner", &[]),
         ];
         for (text, allowed) in table {
@@ -308,6 +319,7 @@ mod tests {
                 WriteDevices,
                 ManagePush,
                 SwitchPush,
+                Operate,
             ] {
                 let granted = access.as_ref().is_some_and(|a| a.allows(permission));
                 assert_eq!(

@@ -220,3 +220,34 @@ impl Endpoint {
             .any(|pattern| pattern.matches(event_type))
     }
 }
+
+#[cfg(test)]
+impl Endpoint {
+    /// Any endpoint, for the tests of this crate.
+    pub(crate) fn sample() -> Self {
+        Self {
+            id: EndpointId::from_bytes([1; 16]),
+            network: NetworkId::parse("demo").unwrap(),
+            url: "https://example.com/".to_owned(),
+            description: None,
+            event_types: Vec::new(),
+            filter: None,
+            format: Format::default(),
+            headers: Vec::new(),
+            timeout: Timeout::default(),
+            schedule: None,
+            limits: Limits::default(),
+            disabled: None,
+            signing: Scheme::default(),
+            public_keys: Vec::new(),
+            secret: SecretRef {
+                ring: 0,
+                generation: 1,
+            },
+            certificate_ends: None,
+            version: 1,
+            created: Timestamp::EPOCH,
+            updated: Timestamp::EPOCH,
+        }
+    }
+}

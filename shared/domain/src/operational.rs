@@ -5,6 +5,10 @@
 //! itself, a failed delivery of an operational event raises none, and the others are raised by
 //! changes of state, each of which happens once.
 
+mod described;
+
+pub use described::{Described, described, find};
+
 use serde_json::{Value, json};
 
 use crate::credential::Record as Credential;

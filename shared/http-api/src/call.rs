@@ -6,7 +6,6 @@ use domain::field::FieldError;
 use domain::id::NetworkId;
 use domain::idempotency::{self, Idempotency};
 use domain::time::Timestamp;
-use serde_json::Value;
 
 use crate::Problem;
 use crate::page::invalid;
@@ -14,9 +13,10 @@ use crate::page::invalid;
 /// Who calls, as the authorizer found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The only network that the key is good for.
-    pub network: NetworkId,
-    /// What the key may do there.
+    /// The only network that the key is good for; `None` for an operator's key, which is good for
+    /// none.
+    pub network: Option<NetworkId>,
+    /// What the key may do there, or outside all networks.
     pub access: Access,
 }
 
@@ -37,8 +37,9 @@ impl Call {
         if self.parameters.iter().any(|(name, _)| *name == "network") {
             return NetworkId::parse(self.parameter("network")).ok_or(Problem::UnknownPath);
         }
-        let caller = self.caller.as_ref().ok_or(Problem::UnknownPath)?;
-        Ok(caller.network.clone())
+        let caller = self.caller.as_ref();
+        let network = caller.and_then(|caller| caller.network.clone());
+        network.ok_or(Problem::UnknownPath)
     }
 
     /// Whether the caller may also do what needs `permission`: for an operation of which a part
@@ -174,14 +175,18 @@ pub fn etag(version: u64) -> String {
     format!("\"{version}\"")
 }
 
-/// The caller in a request's authorizer context. `None` unless every part is there and valid: what
-/// the authorizer did not say is denied.
+/// The caller in a request's authorizer context. `None` unless every part of it is valid: what the
+/// authorizer did not say is denied, and a caller without a network is denied in every one.
 pub(crate) fn caller(request: &ApiGatewayV2httpRequest) -> Option<Caller> {
     let context = &request.request_context.authorizer.as_ref()?.fields;
-    let text = |name: &str| context.get(name).and_then(Value::as_str);
+    let network = match context.get("network") {
+        Some(network) => Some(NetworkId::parse(network.as_str()?)?),
+        None => None,
+    };
+    let access = context.get("access")?.as_str()?;
     Some(Caller {
-        network: NetworkId::parse(text("network")?)?,
-        access: Access::parse(text("access")?)?,
+        network,
+        access: Access::parse(access)?,
     })
 }
 
@@ -195,7 +200,8 @@ pub(crate) fn admit(
         return Ok(());
     }
     let caller = caller.ok_or(Problem::Unauthorized)?;
-    if network.is_some_and(|network| caller.network.as_str() != network) {
+    let own = caller.network.as_ref().map(NetworkId::as_str);
+    if network.is_some() && network != own {
         return Err(Problem::WrongNetwork);
     }
     if needs

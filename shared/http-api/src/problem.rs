@@ -26,9 +26,9 @@ pub enum Problem {
     NotPermitted,
     /// No route has this path, whatever the method.
     UnknownPath,
-    /// The path is good, but the network holds no such thing.
+    /// The path is good, but there is no such thing where it leads.
     NotFound {
-        /// Ends the sentence "this network has no such …", e.g. `endpoint`.
+        /// Ends the sentence "there is no such …", e.g. `endpoint`.
         what: &'static str,
     },
     /// The path exists, but not with this method.
@@ -280,7 +280,7 @@ impl Problem {
             Self::WrongNetwork => "use a key of the network named in the path".to_owned(),
             Self::NotPermitted => "use a key whose role or scopes allow this operation".to_owned(),
             Self::UnknownPath => "see /v1/openapi.json for all paths".to_owned(),
-            Self::NotFound { what } => format!("this network has no such {what}"),
+            Self::NotFound { what } => format!("there is no such {what}"),
             Self::MethodNotAllowed { allowed } => format!("this path takes {}", allowed.join(", ")),
             Self::PreconditionFailed => {
                 "read it again and repeat the change with its new ETag".to_owned()

@@ -13,7 +13,6 @@ use crate::{Error, Store, key};
 #[must_use]
 pub fn api_key_item(api_key: &Key, grant: &Grant) -> HashMap<String, AttributeValue> {
     let mut item: Item = [
-        ("network", s(grant.network.as_str())),
         ("access", s(grant.access.to_text())),
         // Text, not binary: operators write this item with the AWS CLI, whose versions disagree
         // on how binary values are given.
@@ -23,6 +22,9 @@ pub fn api_key_item(api_key: &Key, grant: &Grant) -> HashMap<String, AttributeVa
     .chain(key::Key::api_key(api_key.id()).attributes())
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
+    if let Some(network) = &grant.network {
+        item.insert("network".to_owned(), s(network.as_str()));
+    }
     if let Some(at) = grant.expires {
         item.insert("expiresAt".to_owned(), n(at.millis()));
     }
@@ -72,7 +74,10 @@ impl Store {
 
 fn read(item: &Reader<'_>) -> Result<Grant, Error> {
     Ok(Grant {
-        network: item.parsed("network", NetworkId::parse)?,
+        network: match item.maybe_text("network") {
+            Some(_) => Some(item.parsed("network", NetworkId::parse)?),
+            None => None,
+        },
         access: item.parsed("access", Access::parse)?,
         hash: item.parsed("hash", |text| base32::decode(text).map(KeyHash::from_bytes))?,
         expires: item.maybe_number("expiresAt").map(Timestamp::from_millis),

@@ -137,19 +137,19 @@ impl Store {
         Ok(QuarantinePage { messages, next })
     }
 
-    /// One quarantined message of a network.
+    /// One quarantined message of a network (`None`: of nobody).
     ///
     /// # Errors
     /// When the table does not answer or the record is unreadable.
     pub async fn quarantined(
         &self,
-        network: &NetworkId,
+        network: Option<&NetworkId>,
         id: &QuarantineId,
     ) -> Result<Option<Quarantined>, Error> {
         const OPERATION: &str = "reading a quarantined message";
-        let key = Key::quarantine(Some(network), id.at.millis(), &id.message_id);
+        let key = Key::quarantine(network, id.at.millis(), &id.message_id);
         let item = self.get(&key, OPERATION).await?;
-        item.map(|item| read(&Reader::new(&item, OPERATION), Some(network)))
+        item.map(|item| read(&Reader::new(&item, OPERATION), network))
             .transpose()
     }
 
@@ -159,10 +159,10 @@ impl Store {
     /// When the table does not answer.
     pub async fn forget_quarantined(
         &self,
-        network: &NetworkId,
+        network: Option<&NetworkId>,
         id: &QuarantineId,
     ) -> Result<(), Error> {
-        let key = Key::quarantine(Some(network), id.at.millis(), &id.message_id);
+        let key = Key::quarantine(network, id.at.millis(), &id.message_id);
         let [pk, sk] = key.attributes();
         self.client
             .delete_item()

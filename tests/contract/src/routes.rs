@@ -16,6 +16,9 @@ const PUBLIC: [&str; 6] = [
     "$default",
 ];
 
+/// Routes to what belongs to no network.
+const OPERATOR: [&str; 2] = ["GET /v1/quarantine", "ANY /v1/quarantine/{proxy+}"];
+
 /// The path of SDKs made for social.plus: the key, in a header of its own, names the network.
 const SDK: &str = "ANY /v1/notification";
 
@@ -37,11 +40,31 @@ fn only_the_public_routes_need_no_key() {
         }
         assert_eq!(authorizer, Some("ApiAuthorizer"), "{id}");
         assert!(
-            key.contains(" /v1/networks/{network}/"),
+            OPERATOR.contains(&key) || key.contains(" /v1/networks/{network}/"),
             "{id} belongs to no network"
         );
     }
     assert_eq!(open, BTreeSet::from(PUBLIC));
+}
+
+/// Networks are tenants: what names none is for the operator's key, and that key is for nothing else.
+#[test]
+fn what_belongs_to_no_network_is_for_the_operator_alone() {
+    let template = Template::load();
+    let mut paths = Vec::new();
+    for function in template.functions() {
+        if !function.id.ends_with("Api") {
+            continue;
+        }
+        for operation in operations(function.id) {
+            let of_none = OPERATOR.iter().any(|route| covers(route, &operation));
+            assert_eq!(operation.needs == ["Operate"], of_none, "{operation:?}");
+            let needed = operation.needs.iter().any(|need| need == "Operate");
+            assert_eq!(needed, of_none, "{operation:?}");
+            paths.extend(of_none.then_some(operation.path));
+        }
+    }
+    assert_eq!(paths.len(), 4, "{paths:?}");
 }
 
 #[test]
@@ -145,6 +168,8 @@ struct Operation {
     path: &'static str,
     /// Whether it needs no permission.
     open: bool,
+    /// Any one of these is enough, by name.
+    needs: Vec<String>,
 }
 
 fn operations(function: &str) -> Vec<Operation> {
@@ -164,6 +189,7 @@ fn declared<O>(routes: &[http_api::Route<O>]) -> Vec<Operation> {
         method: route.method,
         path: route.path,
         open: route.needs.is_empty(),
+        needs: route.needs.iter().map(|need| format!("{need:?}")).collect(),
     };
     routes.iter().map(operation).collect()
 }
@@ -194,6 +220,7 @@ fn a_greedy_route_covers_what_is_below_it_only() {
                 method,
                 path,
                 open: false,
+                needs: Vec::new(),
             },
         )
     };

@@ -1,5 +1,6 @@
-use domain::catalogue::{self, BuiltIn};
+use domain::catalogue;
 use domain::event_type::EventType;
+use domain::operational;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, etag};
 
 use super::page::{cursor, limit};
@@ -14,7 +15,7 @@ pub(super) const NOT_FOUND: Problem = Problem::NotFound { what: "event type" };
     operation_id = "listEventTypes",
     tag = "Event types",
     summary = "Event types in order of name, with schemas and examples",
-    description = "The built-in ones and the network's own, archived ones too.",
+    description = "The built-in ones, those that Fanfare itself reports (`operational`), and the network's own, archived ones too.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("limit" = Option<u16>, Query, description = "1 to 50, 20 if absent"),
@@ -40,6 +41,9 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let built_in = built_in.filter(|known| after.as_ref().is_none_or(|after| known.name > *after));
     let mut items: Vec<_> = own.iter().map(EventTypeBody::own).collect();
     items.extend(built_in.take(limit + 1).map(EventTypeBody::built_in));
+    let ours = operational::described().iter();
+    let ours = ours.filter(|known| after.as_ref().is_none_or(|after| known.name > *after));
+    items.extend(ours.take(limit + 1).map(EventTypeBody::operational));
     items.sort_by(|a, b| a.name.cmp(&b.name));
     let more = items.len() > limit;
     items.truncate(limit);
@@ -71,6 +75,9 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let name = EventType::parse(call.parameter("name")).ok_or(NOT_FOUND)?;
     if let Some(built_in) = catalogue::find(&name) {
         return Ok(Reply::json(200, &EventTypeBody::built_in(built_in)));
+    }
+    if let Some(ours) = operational::find(&name) {
+        return Ok(Reply::json(200, &EventTypeBody::operational(ours)));
     }
     let own = deps.store.own_type(&call.network()?, &name).await?;
     let own = own.ok_or(NOT_FOUND)?;
@@ -111,8 +118,8 @@ pub(crate) async fn versions(deps: &Deps, call: Call) -> Result<Reply, Failure> 
         .store
         .own_type_versions(&network, &name, before, limit + 1);
     let versions = versions.await?;
-    let built_in: Option<&BuiltIn> = catalogue::find(&name);
-    if versions.is_empty() && before.is_none() && built_in.is_none() {
+    let fixed = catalogue::find(&name).is_some() || operational::find(&name).is_some();
+    if versions.is_empty() && before.is_none() && !fixed {
         return Err(NOT_FOUND.into());
     }
     let more = versions.len() > limit;

@@ -1,7 +1,9 @@
-//! Messages that could not be worked on: seen, sent back, or given up.
+//! Messages that could not be worked on: seen, sent back, or given up. Those of a network by its own
+//! keys; those that name none, which could be anybody's, by the operator's key alone.
 
 use std::time::Duration;
 
+use domain::id::NetworkId;
 use http_api::page::{cursor, limit};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use queue::{Outgoing, Queue};
@@ -16,7 +18,7 @@ use crate::shape::{QuarantinePageBody, QuarantinedMessage};
     operation_id = "listQuarantine",
     tag = "Deliveries",
     summary = "Messages that could not be worked on, newest first",
-    description = "Messages that name no network are listed only where the operator looks: in the table, under `Q#_`.",
+    description = "Messages that name no network are the operator's: `GET /v1/quarantine`.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
@@ -31,13 +33,16 @@ use crate::shape::{QuarantinePageBody, QuarantinedMessage};
 #[expect(dead_code, reason = "carries the OpenAPI description of `list`")]
 pub(crate) fn list_doc() {}
 
-pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+pub(crate) async fn list(
+    deps: &Deps,
+    network: Option<NetworkId>,
+    call: Call,
+) -> Result<Reply, Failure> {
     call.only_queries(&["limit", "cursor"])?;
     let (limit, before) = (limit(&call)?, cursor(&call, QuarantineId::parse)?);
-    let network = call.network()?;
     let page = deps
         .store
-        .list_quarantined(Some(&network), before.as_ref(), limit)
+        .list_quarantined(network.as_ref(), before.as_ref(), limit)
         .await?;
     Ok(Reply::json(
         200,
@@ -68,19 +73,27 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
 #[expect(dead_code, reason = "carries the OpenAPI description of `get`")]
 pub(crate) fn get_doc() {}
 
-pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+pub(crate) async fn get(
+    deps: &Deps,
+    network: Option<NetworkId>,
+    call: Call,
+) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let message = find(deps, &call).await?;
+    let message = find(deps, network.as_ref(), &call).await?;
     Ok(Reply::json(200, &QuarantinedMessage::whole(&message)))
 }
 
 /// The message named in the path.
-async fn find(deps: &Deps, call: &Call) -> Result<Quarantined, Failure> {
+async fn find(
+    deps: &Deps,
+    network: Option<&NetworkId>,
+    call: &Call,
+) -> Result<Quarantined, Failure> {
     const NOT_FOUND: Problem = Problem::NotFound {
         what: "quarantined message",
     };
     let id = QuarantineId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
-    let found = deps.store.quarantined(&call.network()?, &id).await?;
+    let found = deps.store.quarantined(network, &id).await?;
     Ok(found.ok_or(NOT_FOUND)?)
 }
 
@@ -101,14 +114,17 @@ async fn find(deps: &Deps, call: &Call) -> Result<Quarantined, Failure> {
 #[expect(dead_code, reason = "carries the OpenAPI description of `replay`")]
 pub(crate) fn replay_doc() {}
 
-pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+pub(crate) async fn replay(
+    deps: &Deps,
+    network: Option<NetworkId>,
+    call: Call,
+) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let message = find(deps, &call).await?;
-    let network = call.network()?;
+    let message = find(deps, network.as_ref(), &call).await?;
     let queue = queue_of(deps, &message)?;
     let outgoing = Outgoing {
         body: message.body.clone(),
-        group: network.to_string(),
+        group: group(network.as_ref()),
         delay: Duration::ZERO,
     };
     // The queue first: a crash in between leaves it in both places rather than in none.
@@ -116,9 +132,15 @@ pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         sent?;
     }
     deps.store
-        .forget_quarantined(&network, &message.id())
+        .forget_quarantined(network.as_ref(), &message.id())
         .await?;
     Ok(Reply::json(202, &QuarantinedMessage::whole(&message)))
+}
+
+/// The message group: a network's own, so that it delays nobody else. No network has a name like the
+/// other.
+fn group(network: Option<&NetworkId>) -> String {
+    network.map_or_else(|| "_".to_owned(), ToString::to_string)
 }
 
 fn queue_of<'d>(deps: &'d Deps, message: &Quarantined) -> Result<&'d Queue, Problem> {
@@ -151,12 +173,96 @@ fn queue_of<'d>(deps: &'d Deps, message: &Quarantined) -> Result<&'d Queue, Prob
 #[expect(dead_code, reason = "carries the OpenAPI description of `discard`")]
 pub(crate) fn discard_doc() {}
 
-pub(crate) async fn discard(deps: &Deps, call: Call) -> Result<Reply, Failure> {
+pub(crate) async fn discard(
+    deps: &Deps,
+    network: Option<NetworkId>,
+    call: Call,
+) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let message = find(deps, &call).await?;
-    let network = call.network()?;
+    let message = find(deps, network.as_ref(), &call).await?;
     deps.store
-        .forget_quarantined(&network, &message.id())
+        .forget_quarantined(network.as_ref(), &message.id())
         .await?;
     Ok(Reply::no_content())
 }
+
+#[utoipa::path(
+    get,
+    path = "/v1/quarantine",
+    operation_id = "listUnownedQuarantine",
+    tag = "Operator",
+    summary = "Messages that name no network, newest first",
+    description = "They could be anybody's, so no key of a network sees them: these four paths need a key with the scope `operator`, which `fanfare key --scopes operator` makes. The messages of a network are at `/v1/networks/{network}/quarantine`.",
+    params(
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page, each body cut to its start", body = QuarantinePageBody),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(
+    dead_code,
+    reason = "carries the OpenAPI description of `list` for the operator"
+)]
+pub(crate) fn list_unowned_doc() {}
+
+#[utoipa::path(
+    get,
+    path = "/v1/quarantine/{id}",
+    operation_id = "getUnownedQuarantined",
+    tag = "Operator",
+    summary = "One of them, with its whole body",
+    params(("id" = String, Path, description = "The message's id here")),
+    responses(
+        (status = 200, description = "The message", body = QuarantinedMessage),
+        (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(
+    dead_code,
+    reason = "carries the OpenAPI description of `get` for the operator"
+)]
+pub(crate) fn get_unowned_doc() {}
+
+#[utoipa::path(
+    post,
+    path = "/v1/quarantine/{id}/replay",
+    operation_id = "replayUnownedQuarantined",
+    tag = "Operator",
+    summary = "Send a message that names no network back to the queue it came from",
+    description = "As it is: a body is never changed. If nothing that reads it was upgraded since, the message comes back here under a new id.",
+    params(("id" = String, Path, description = "The message's id here")),
+    responses(
+        (status = 202, description = "It is on its queue, and no longer here", body = QuarantinedMessage),
+        (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(
+    dead_code,
+    reason = "carries the OpenAPI description of `replay` for the operator"
+)]
+pub(crate) fn replay_unowned_doc() {}
+
+#[utoipa::path(
+    delete,
+    path = "/v1/quarantine/{id}",
+    operation_id = "discardUnownedQuarantined",
+    tag = "Operator",
+    summary = "Give up a message that names no network for good",
+    params(("id" = String, Path, description = "The message's id here")),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+    ),
+    security(("apiKey" = []))
+)]
+#[expect(
+    dead_code,
+    reason = "carries the OpenAPI description of `discard` for the operator"
+)]
+pub(crate) fn discard_unowned_doc() {}

@@ -31,7 +31,8 @@ const LOOK: Duration = Duration::from_millis(200);
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct TestSend {
-    /// Its example is sent: of the catalogue, or of the network's own type.
+    /// Its example is sent: of the catalogue, of what Fanfare itself reports (`endpoint.disabled`), or
+    /// of the network's own type. `GET …/event-types` lists them.
     #[schema(example = "message.didCreate")]
     pub(crate) event_type: String,
     /// Sent instead of the example.
@@ -108,7 +109,10 @@ async fn example(
     event_type: &EventType,
 ) -> Result<Box<RawValue>, Failure> {
     let known = examples::find(deps, network, event_type).await?;
-    Ok(known.ok_or_else(|| invalid("data", "is required for a type without example"))?)
+    Ok(known.ok_or_else(|| {
+        let rule = "is required: no event type of this name has an example; see …/event-types";
+        invalid("data", rule)
+    })?)
 }
 
 fn test_id(deps: &Deps, now: Timestamp) -> Result<EventId, Problem> {

@@ -56,7 +56,10 @@ impl QuarantinedMessage {
             queue: message.queue.clone(),
             message_id: message.message_id.clone(),
             reason: message.reason.clone(),
-            explanation: what.to_owned(),
+            explanation: match &message.network {
+                Some(_) => what.to_owned(),
+                None => format!("it names no network, so only the operator sees it: {what}"),
+            },
             at: message.at.to_string(),
             body: message.body.clone(),
             body_bytes: message.body.len(),

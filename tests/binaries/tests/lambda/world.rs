@@ -88,9 +88,8 @@ impl World {
     pub(crate) async fn key(&self) -> String {
         let access = Access::Role(Role::SuperAdmin);
         let key = Key::generate(&access, [7; 10], [9; 32]);
-        let network = NetworkId::parse("demo").unwrap();
         let grant = Grant {
-            network,
+            network: NetworkId::parse("demo"),
             access,
             hash: key.hash(),
             expires: None,

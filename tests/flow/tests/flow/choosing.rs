@@ -1,5 +1,6 @@
 //! Choosing events: filters tried before they are saved.
 
+use domain::operational;
 use serde_json::{Value, json};
 
 use crate::harness::Fanfare;
@@ -126,7 +127,7 @@ async fn the_catalogue_has_the_built_in_types_and_the_networks_own_with_versions
             None => break,
         }
     }
-    assert_eq!(names.len(), 102);
+    assert_eq!(names.len(), 102 + operational::TYPES.len());
     assert!(names.is_sorted() && names.contains(&"order.paid".to_owned()));
 
     // Versions: changed, archived, brought back.

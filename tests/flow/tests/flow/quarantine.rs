@@ -88,3 +88,80 @@ async fn a_quarantined_message_is_explained_sent_back_or_given_up() {
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_names_no_network_is_the_operators_alone() {
+    let fanfare = Fanfare::start().await;
+    let operator = fanfare.system.keys().operator().to_owned();
+    let sqs = fanfare.system.aws().sqs();
+    let queue = fanfare.system.events_queue_url().unwrap().to_owned();
+    for body in [
+        "garbage",
+        r#"{"event":"a.b","data":{}}"#,
+        r#"{"networkId":"NOT ONE"}"#,
+    ] {
+        let call = sqs.send_message().queue_url(&queue);
+        call.message_body(body).send().await.unwrap();
+    }
+    let list = async |count: usize| {
+        for _ in 0..600 {
+            let page = fanfare.operate(&operator, "GET", "/quarantine").await;
+            assert_eq!(page.status, 200, "{}", page.body);
+            if page.body["items"].as_array().unwrap().len() == count {
+                return page;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("never {count} messages");
+    };
+    let all = list(3).await;
+    let first = fanfare
+        .operate(&operator, "GET", "/quarantine?limit=2")
+        .await;
+    let rest = format!("/quarantine?cursor={}", first.text("/nextCursor"));
+    let rest = fanfare.operate(&operator, "GET", &rest).await;
+    assert_eq!(rest.body["items"][0], all.body["items"][2]);
+    let told = all.text("/items/0/explanation");
+    assert!(told.contains("no network"), "{told}");
+
+    // No key of a network sees one, whatever its role; and a network's own list lacks them.
+    let one = format!("/quarantine/{}", all.text("/items/0/id"));
+    let replay = format!("{one}/replay");
+    for (method, path) in [
+        ("GET", "/quarantine"),
+        ("GET", one.as_str()),
+        ("POST", replay.as_str()),
+        ("DELETE", one.as_str()),
+    ] {
+        for key in [fanfare.admin(), fanfare.producer()] {
+            let refused = fanfare.operate(&key, method, path).await;
+            let told = (refused.status, refused.problem());
+            assert_eq!(told, (403, "not-permitted"), "{method} {path}");
+        }
+        // And the operator's key opens no network.
+        let refused = fanfare.call(&operator, method, path, "", &[]).await;
+        let told = (refused.status, refused.problem());
+        assert_eq!(told, (403, "wrong-network"), "{method} {path}");
+    }
+    assert_eq!(fanfare.get("/quarantine").await.body["items"], json!([]));
+    assert_eq!(fanfare.get(&one).await.status, 404);
+
+    let seen = fanfare.operate(&operator, "GET", &one).await;
+    assert_eq!((seen.status, &seen.body), (200, &all.body["items"][0]));
+    let sent = fanfare.operate(&operator, "POST", &replay).await;
+    assert_eq!((sent.status, &sent.body), (202, &seen.body));
+    // It still names no network, so it comes back, as another message.
+    let back = list(3).await;
+    let back = back.body["items"].as_array().unwrap();
+    assert!(back.iter().all(|item| item["id"] != seen.body["id"]));
+    assert!(back.iter().any(|item| item["body"] == seen.body["body"]));
+    for item in back {
+        let path = format!("/quarantine/{}", item["id"].as_str().unwrap());
+        let gone = fanfare.operate(&operator, "DELETE", &path).await;
+        assert_eq!(gone.status, 204);
+        let gone = fanfare.operate(&operator, "GET", &path).await;
+        assert_eq!((gone.status, gone.problem()), (404, "not-found"));
+    }
+    list(0).await;
+    fanfare.system.stop().await;
+}
