@@ -23,11 +23,13 @@ const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.
 /// Bags in bags in bags; nobody nests them at all.
 const MAX_NESTING: u32 = 4;
 
-/// Rounds of key derivation that one file may cost, all its parts together: about a second.
-const MAX_ROUNDS: u64 = 1_000_000;
+/// Hashes for keys that one file may cost, all its parts together: a seal, certificates and a key of
+/// [`MAX_ITERATIONS`] each, in the cipher that takes most. About a second of one core, two for hashes
+/// that processors do not know.
+const MAX_ROUNDS: u64 = 8_000_000;
 
-/// Rounds of one part. macOS and OpenSSL write 2,048, Java 10,000.
-pub(crate) const MAX_ITERATIONS: u32 = 250_000;
+/// Rounds of one part. macOS and OpenSSL write 2,048, Java 10,000, and who fears for the password more.
+pub(crate) const MAX_ITERATIONS: u32 = 1_000_000;
 
 /// What is in a file.
 #[derive(Debug)]

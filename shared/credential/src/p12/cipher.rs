@@ -120,7 +120,8 @@ impl Cipher {
     ) -> Result<Zeroizing<Vec<u8>>, Unopened> {
         let plain = match self {
             Self::Pbes2 { scheme, iterations } => {
-                rounds.spend(*iterations)?;
+                // An HMAC is two hashes.
+                rounds.spend(iterations.saturating_mul(2))?;
                 scheme.decrypt(secret.text, data).ok()
             }
             Self::Own {
@@ -128,7 +129,8 @@ impl Cipher {
                 salt,
                 iterations,
             } => {
-                rounds.spend(iterations.saturating_mul(2))?;
+                // The longest key is two hashes of SHA-1, the IV another.
+                rounds.spend(iterations.saturating_mul(3))?;
                 let bytes = |purpose, length| {
                     let hash = &digest::SHA1_FOR_LEGACY_USE_ONLY;
                     derive(hash, secret, salt, purpose, *iterations, length)
