@@ -92,11 +92,11 @@ pub(crate) async fn fan_out(
         body,
         retention: rules.retention,
     };
-    let owes: Vec<_> = destinations
-        .iter()
+    let owed: Vec<_> = stream::iter(destinations)
         .map(|destination| owing.owe(destination, endpoints, now))
-        .collect();
-    let owed: Vec<_> = stream::iter(owes).buffered(IN_FLIGHT).try_collect().await?;
+        .buffered(IN_FLIGHT)
+        .try_collect()
+        .await?;
     let (sent, parked): (Vec<_>, Vec<_>) = owed.into_iter().partition(|owed| !owed.parked);
     let mut outgoing: Vec<_> = sent.into_iter().map(|owed| owed.message).collect();
     if !parked.is_empty() {
@@ -172,7 +172,7 @@ struct Owing<'a> {
 impl Owing<'_> {
     async fn owe(
         &self,
-        destination: &Destination,
+        destination: Destination,
         endpoints: &Subscribers,
         now: Timestamp,
     ) -> Result<Owed, store::Error> {

@@ -103,7 +103,7 @@ pub(crate) async fn news(
         return Ok(None);
     }
     let network = &event.network;
-    let read = async {
+    let read = || async {
         let version = deps.store.push_settings(network).await?;
         Ok::<_, store::Error>(version.draft.check().ok())
     };

@@ -34,21 +34,21 @@ pub(crate) async fn conclude(
         Class::Delivered => {
             made.sent(answer).await?;
             if let Some(fault) = &active.recovering {
-                recovered(&made, active, of, fault).await?;
+                Box::pin(recovered(&made, active, of, fault)).await?;
             }
             Ok(Outcome::Sent(Credit::of(&made.message.network, active)))
         }
         Class::DeadToken { since } => {
             let said = since.unwrap_or(made.now);
-            remove_device(&made, said, &answer.reason).await?;
+            Box::pin(remove_device(&made, said, &answer.reason)).await?;
             made.dead(say).await
         }
         Class::WrongEnvironmentSuspect | Class::WrongProjectSuspect => {
-            suspect(made, active, of, answer, say).await
+            Box::pin(suspect(made, active, of, answer, say)).await
         }
         Class::CredentialFault => {
             let why = (answer.reason.as_str(), answer.meaning);
-            pause(made, active, of, why).await
+            Box::pin(pause(made, active, of, why)).await
         }
         Class::Retry { after } => made.again(after, say).await,
         Class::Poison => made.dead(say).await,

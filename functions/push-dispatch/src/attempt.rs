@@ -1,4 +1,6 @@
 //! One message of the push queue.
+//!
+//! As in `webhook-dispatch`, what calls the AWS SDK is boxed: its futures are large.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,7 +64,7 @@ pub(crate) struct Try<'a> {
 pub(crate) async fn run(deps: &Deps, record: Record, began: Timestamp) -> Result<Outcome, String> {
     let message = match PushMessage::read(&record.body) {
         Ok(message) => message,
-        Err(malformed) => return quarantine(deps, record, &malformed).await,
+        Err(malformed) => return Box::pin(quarantine(deps, record, &malformed)).await,
     };
     let now = deps.platform.clock.now();
     if now.since(began) > LATEST_START {
@@ -79,7 +81,7 @@ impl Try<'_> {
     /// `suspect`: it may have been sent before. `aged`: much may have changed since it was owed.
     async fn make(mut self, suspect: bool, aged: bool) -> Result<Outcome, Trouble> {
         if suspect && let Some(ended) = self.settled_before().await? {
-            news::catch_up(&self, &ended).await?;
+            Box::pin(news::catch_up(&self, &ended)).await?;
             return Ok(Outcome::Stale);
         }
         let known = self.known().await?;
@@ -118,7 +120,7 @@ impl Try<'_> {
         }
         if credential.facts.expires.is_some_and(|end| end <= self.now) {
             let why = ("Expired", "the certificate has expired");
-            return aftermath::pause(self, active, credential, why).await;
+            return Box::pin(aftermath::pause(self, active, credential, why)).await;
         }
         self.send(active, credential).await
     }
@@ -131,7 +133,7 @@ impl Try<'_> {
                     "NoMaterial",
                     "the credential's material is missing or unreadable",
                 );
-                return aftermath::pause(self, active, of, why).await;
+                return Box::pin(aftermath::pause(self, active, of, why)).await;
             }
             Err(error @ Unusable::Vault(_)) => {
                 let say = chain(&error);
@@ -169,7 +171,7 @@ impl Try<'_> {
         let (deps, network) = (self.deps, &self.message.network);
         let known = deps
             .networks
-            .get_or(network, self.now, Network::read(&deps.store, network));
+            .get_or(network, self.now, || Network::read(&deps.store, network));
         Ok(known.await?)
     }
 
@@ -177,16 +179,10 @@ impl Try<'_> {
     /// this is the next of them.
     async fn settled_before(&mut self) -> Result<Option<Ended>, Trouble> {
         let message = &self.message;
-        let found = self
-            .deps
-            .store
-            .push_record(
-                &message.network,
-                &message.event,
-                &message.user,
-                &message.device.id,
-            )
-            .await?;
+        let (network, event) = (&message.network, &message.event);
+        let (user, device) = (&message.user, &message.device.id);
+        let found = self.deps.store.push_record(network, event, user, device);
+        let found = Box::pin(found).await?;
         // Kept for as long as the event is; gone, it is too late anyway.
         let Some(record) = found else {
             return Ok(Some(Ended::default()));
@@ -211,7 +207,7 @@ impl Try<'_> {
     /// Whether the user still has the device; if so, it is addressed as it is registered now.
     async fn is_still_theirs(&mut self) -> Result<bool, Trouble> {
         let (network, user) = (&self.message.network, &self.message.user);
-        let devices = self.deps.store.recipient(network, user).await?;
+        let devices = Box::pin(self.deps.store.recipient(network, user)).await?;
         let mut devices = devices.recipient.devices.into_iter();
         let found = devices.find(|device| device.id == self.message.device.id);
         let Some(device) = found else {
@@ -357,7 +353,8 @@ impl Try<'_> {
         };
         let (network, event) = (&self.message.network, &self.message.event);
         // Refused, another receive of the same message was first and has said the same.
-        self.deps.store.settle_push(network, event, &record).await?;
+        let settled = self.deps.store.settle_push(network, event, &record);
+        Box::pin(settled).await?;
         Ok(())
     }
 }

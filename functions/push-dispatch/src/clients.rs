@@ -48,7 +48,7 @@ impl Clients {
         now: Timestamp,
     ) -> Result<Arc<Client>, Unusable> {
         let key = (record.network.clone(), record.id);
-        let open = async {
+        let open = || async {
             let text = vault.credential(&record.network, record.id).await?;
             let text = text.ok_or(Unusable::Material)?;
             let credential = Credential::from_text(&text).ok_or(Unusable::Material)?;

@@ -28,10 +28,10 @@ pub(crate) async fn tell(made: &Try<'_>, slot: Slot, owed: &[Owed]) -> Result<()
     let (network, deps) = (&made.message.network, made.deps);
     for one in owed {
         let outgoing = Outgoing::news(network, &one.id, &one.news, one.at);
-        for sent in deps.events.send(&[outgoing]).await {
+        for sent in Box::pin(deps.events.send(&[outgoing])).await {
             sent?;
         }
-        deps.store.told(network, slot, &one.id).await?;
+        Box::pin(deps.store.told(network, slot, &one.id)).await?;
         deps.networks.forget(network);
     }
     Ok(())

@@ -81,7 +81,7 @@ pub(crate) async fn work(deps: &Deps, record: &Record) -> Result<Counts, Error> 
     };
     let known = deps
         .networks
-        .get_or(network, now, Network::read(&deps.store, network))
+        .get_or(network, now, || Network::read(&deps.store, network))
         .await?;
     let mode = match &push.content.place {
         Some(place) => deps.store.place_mode(network, place).await?,

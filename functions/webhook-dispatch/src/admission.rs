@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::endpoint::Limits;
 use domain::health::Admission;
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
@@ -76,6 +77,10 @@ pub(crate) async fn admit(
     now: Timestamp,
 ) -> Result<Admitted, String> {
     let endpoint = &known.endpoint;
+    // The usual case: nothing is wrong and nothing is limited.
+    if known.health().health.admit(now) == Admission::Go && endpoint.limits == Limits::default() {
+        return Ok(Admitted::Go(None));
+    }
     let asked = async {
         if let Some(at) = breaker(deps, known, now).await? {
             return Ok(later(deps, at, Why::BreakerOpen));
@@ -91,7 +96,7 @@ pub(crate) async fn admit(
             None => Ok(later(deps, now.after(FULL), Why::InFlight)),
         }
     };
-    let asked: Result<_, store::Error> = asked.await;
+    let asked: Result<_, store::Error> = Box::pin(asked).await;
     asked.map_err(|error| chain(&error))
 }
 

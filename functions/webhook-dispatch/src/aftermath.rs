@@ -25,12 +25,14 @@ const MAX_ROUNDS: u32 = 3;
 /// Draws the conclusions of a finished, recorded attempt.
 pub(crate) async fn conclude(deps: &Deps, known: &Known, made: &Made, now: Timestamp) {
     let changed = match made.verdict.outcome {
-        Outcome::Succeeded => recovered(deps, known).await,
-        Outcome::Failed => failed(deps, known, made.verdict.demand, now).await,
+        // The usual case: nothing was wrong, nothing is written.
+        Outcome::Succeeded if known.health().health.is_healthy() => Ok(None),
+        Outcome::Succeeded => Box::pin(recovered(deps, known)).await,
+        Outcome::Failed => Box::pin(failed(deps, known, made.verdict.demand, now)).await,
     };
     let change = note(deps, known, "health", changed).flatten();
     if let Some(change) = change {
-        tell(deps, known, change, now).await;
+        Box::pin(tell(deps, known, change, now)).await;
     }
     let reason = match (made.verdict.demand, change) {
         (Demand::Disable(reason), _) => Some(reason),
@@ -38,7 +40,7 @@ pub(crate) async fn conclude(deps: &Deps, known: &Known, made: &Made, now: Times
         (Demand::Nothing | Demand::Slow(_), _) => None,
     };
     if let Some(reason) = reason {
-        disable(deps, known, reason, now).await;
+        Box::pin(disable(deps, known, reason, now)).await;
     }
     certificate(deps, known, made).await;
 }
@@ -55,10 +57,6 @@ pub(crate) async fn report(deps: &Deps, known: &Known, news: &News, now: Timesta
 }
 
 async fn recovered(deps: &Deps, known: &Known) -> Result<Option<Change>, store::Error> {
-    // The usual case: nothing was wrong, nothing is written.
-    if known.health().health.is_healthy() {
-        return Ok(None);
-    }
     let _changing = known.changing.lock().await;
     let before = known.health();
     if before.health.is_healthy() {
@@ -138,10 +136,8 @@ async fn certificate(deps: &Deps, known: &Known, made: &Made) {
     let ends = made.attempt.tls.as_ref().and_then(|tls| tls.not_after);
     let endpoint = &known.endpoint;
     if let Some(ends) = ends.filter(|ends| endpoint.certificate_ends != Some(*ends)) {
-        let noted = deps
-            .store
-            .note_certificate(&endpoint.network, endpoint.id, ends)
-            .await;
+        let (network, id) = (&endpoint.network, endpoint.id);
+        let noted = Box::pin(deps.store.note_certificate(network, id, ends)).await;
         note(deps, known, "certificate", noted);
     }
 }

@@ -1,4 +1,8 @@
 //! One attempt, in this order: admit → claim if suspect → sign → POST → record → conclude.
+//!
+//! A call of the AWS SDK is a future of six kilobytes, and a future is as large as the largest it
+//! may wait for. What a healthy first try never does is therefore boxed here and below, so that the
+//! many futures of a batch stay small.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +83,7 @@ pub(crate) async fn run(
 ) -> Result<Attempted, String> {
     let message = match DeliveryMessage::read(&record.body) {
         Ok(message) => message,
-        Err(malformed) => return quarantine::keep(deps, record, &malformed).await,
+        Err(malformed) => return Box::pin(quarantine::keep(deps, record, &malformed)).await,
     };
     let now = deps.platform.clock.now();
     let suspect = suspect(&record, &message, now);
@@ -100,13 +104,15 @@ pub(crate) async fn run(
         return record_result(deps, message, 0, None, made).await;
     };
     if let Some(why) = &known.endpoint.disabled {
-        return park(deps, message, why, now).await;
+        return Box::pin(park(deps, message, why, now)).await;
     }
     match admit(deps, &known, &message, now).await? {
-        Admitted::Later(later) => postpone(deps, message, later, came_before, now).await,
+        Admitted::Later(later) => Box::pin(postpone(deps, message, later, came_before, now)).await,
         Admitted::Go(slot) => {
             let attempted = attempt(deps, message, Arc::clone(&known), suspect, began).await;
-            give_back(deps, &known, slot).await;
+            if let Some(slot) = slot {
+                Box::pin(give_back(deps, &known, slot)).await;
+            }
             attempted
         }
     }
@@ -132,7 +138,7 @@ async fn attempt(
 ) -> Result<Attempted, String> {
     let mut base = 0;
     if suspect {
-        match claim_or_resume(deps, &message).await? {
+        match Box::pin(claim_or_resume(deps, &message)).await? {
             Claim::Granted { base: known } => base = known,
             Claim::Settled | Claim::Parked => return Ok(Attempted::Stale),
             Claim::InProgress { until } => return Ok(await_holder(deps, message, until)),
@@ -240,12 +246,8 @@ async fn event(
     if let Some(event) = message.riding_event() {
         return Ok(Ok(event));
     }
-    let stored = deps
-        .store
-        .event(&message.network, &message.event)
-        .await
-        .map_err(|error| chain(&error))?;
-    Ok(match stored {
+    let stored = Box::pin(deps.store.event(&message.network, &message.event)).await;
+    Ok(match stored.map_err(|error| chain(&error))? {
         None => Err((
             "event_expired",
             "the event is past its retention period; nothing was sent",
@@ -256,13 +258,11 @@ async fn event(
 }
 
 /// A place is only a courtesy to the receiver, so one that cannot be given back lapses.
-async fn give_back(deps: &Deps, known: &Known, slot: Option<Slot>) {
-    if let Some(slot) = slot {
-        let (network, id) = (&known.endpoint.network, known.endpoint.id);
-        let freed = deps.store.free_slot(network, id, slot).await;
-        if let Err(error) = freed {
-            tell::aftermath_failed(deps, known, "place", &error);
-        }
+async fn give_back(deps: &Deps, known: &Known, slot: Slot) {
+    let (network, id) = (&known.endpoint.network, known.endpoint.id);
+    let freed = deps.store.free_slot(network, id, slot).await;
+    if let Err(error) = freed {
+        tell::aftermath_failed(deps, known, "place", &error);
     }
 }
 
@@ -352,14 +352,13 @@ async fn record_result(
     made: Made,
 ) -> Result<Attempted, String> {
     let now = deps.platform.clock.now();
-    let jitter = deps.platform.random.fraction();
     let schedule = known.map(|known| known.endpoint.schedule());
     let state = settle(
         &made.verdict,
         message.attempt.saturating_sub(base),
         &schedule.unwrap_or_default(),
         now,
-        jitter,
+        || deps.platform.random.fraction(),
     );
     let arranged = match state {
         State::Pending {
@@ -377,7 +376,8 @@ async fn record_result(
         due: arranged.map(|(_, (_, due))| due),
     };
     let (network, id) = (&message.network, message.delivery);
-    match deps.store.record(network, id, finished).await {
+    // Boxed too, although every delivery needs it: only for as long as it takes.
+    match Box::pin(deps.store.record(network, id, finished)).await {
         Ok(Recorded::Now) => {}
         Ok(Recorded::Stale) => return Ok(Attempted::Stale),
         Err(error) => {
@@ -426,17 +426,18 @@ async fn follow_up(
     let (network, id) = (&message.network, message.delivery);
     if let Some(whole) = &made.whole {
         let number = made.attempt.number;
-        if let Err(error) = keep(deps, network, id, number, whole, now).await {
+        let kept = Box::pin(keep(deps, network, id, number, whole, now)).await;
+        if let Err(error) = kept {
             tell::aftermath_failed(deps, known, "answer", &error);
         }
     }
     conclude(deps, known, made, now).await;
     // News about a failed delivery of news could go round for ever.
-    if state == State::Dead && !is_news(deps, message, known).await {
+    if state == State::Dead && !Box::pin(is_news(deps, message, known)).await {
         let attempts = made.attempt.number;
         let reason = &made.attempt.reason;
         let news = News::exhausted(&known.endpoint, id, &message.event, attempts, reason);
-        report(deps, known, &news, now).await;
+        Box::pin(report(deps, known, &news, now)).await;
     }
 }
 

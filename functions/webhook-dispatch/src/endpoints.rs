@@ -79,8 +79,10 @@ impl Endpoints {
         {
             return Ok(Some(known));
         }
-        let (endpoint, health) =
-            tokio::try_join!(store.endpoint(network, id), store.health(network, id))?;
+        let (endpoint, health) = Box::pin(async {
+            tokio::try_join!(store.endpoint(network, id), store.health(network, id))
+        })
+        .await?;
         let known = endpoint.map(|endpoint| {
             Arc::new(Known {
                 url: self.allowed(&endpoint),

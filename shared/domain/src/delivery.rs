@@ -155,29 +155,30 @@ pub fn explain(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> S
 }
 
 /// What a delivery becomes when the `tries`th attempt of its round (from 1), finished at `now`, was
-/// read as `verdict`. A wait the receiver asked for can only lengthen the schedule's.
+/// read as `verdict`. A wait the receiver asked for can only lengthen the schedule's. `jitter`, from
+/// 0 to 1, is asked for only when there is a next attempt to spread.
 #[must_use]
 pub fn settle(
     verdict: &Verdict,
     tries: u32,
     schedule: &Schedule,
     now: Timestamp,
-    jitter: f64,
+    jitter: impl FnOnce() -> f64,
 ) -> State {
-    match (verdict.outcome, schedule.delay_after(tries, jitter)) {
-        (Outcome::Succeeded, _) => State::Delivered,
-        (Outcome::Failed, Some(delay)) if !verdict.last => State::Pending {
-            next_attempt: Some(now.after(delay.max(verdict.retry_after.unwrap_or_default()))),
-        },
+    if verdict.outcome == Outcome::Succeeded {
+        return State::Delivered;
+    }
+    if verdict.last {
+        return State::Dead;
+    }
+    let next_attempt = match schedule.delay_after(tries, jitter()) {
+        Some(delay) => now.after(delay.max(verdict.retry_after.unwrap_or_default())),
         // What is owed to an endpoint that is disabled is kept: the try after the last is parked.
-        (Outcome::Failed, None)
-            if matches!(verdict.demand, Demand::Disable(_)) && !verdict.last =>
-        {
-            State::Pending {
-                next_attempt: Some(now.after(PARKED_AFTER)),
-            }
-        }
-        (Outcome::Failed, _) => State::Dead,
+        None if matches!(verdict.demand, Demand::Disable(_)) => now.after(PARKED_AFTER),
+        None => return State::Dead,
+    };
+    State::Pending {
+        next_attempt: Some(next_attempt),
     }
 }
 
@@ -267,7 +268,7 @@ mod tests {
             };
             judge(Seen::Answer { status, wishes })
         };
-        let becomes = |verdict: &Verdict, tries| settle(verdict, tries, &schedule, now, 0.5);
+        let becomes = |verdict: &Verdict, tries| settle(verdict, tries, &schedule, now, || 0.5);
         let (bad, good) = (answer(500, None), answer(200, None));
         let aborted = Verdict {
             last: true,

@@ -78,8 +78,9 @@ impl Client {
     ) -> Result<Answer, Unbuildable> {
         match &self.0 {
             Way::Apns(apns) => apns.send(order, now, deadline).await,
-            Way::Fcm(fcm) => fcm.send(order, mode, now, deadline).await,
-            Way::Baidu(baidu) => baidu.send(order, now, deadline).await,
+            // Boxed: they open connections per request, if they have to, and are large for it.
+            Way::Fcm(fcm) => Box::pin(fcm.send(order, mode, now, deadline)).await,
+            Way::Baidu(baidu) => Box::pin(baidu.send(order, now, deadline)).await,
         }
     }
 }

@@ -29,18 +29,18 @@ where
     F: Fn(Record) -> Fut,
     Fut: Future<Output = Result<T, String>>,
 {
+    let work = &work;
     let records = batch.records.into_iter().map(|message| {
         let record = read(message);
         let id = record.message_id.clone();
         // `work` only holds shared references to caches that are valid between any two steps, so
         // a panic half-way leaves nothing broken behind.
-        let guarded = AssertUnwindSafe(async { work(record).await }).catch_unwind();
-        async move {
-            let result = guarded
-                .await
-                .unwrap_or_else(|_| Err("the record made its handler panic".to_owned()));
-            (id, result)
-        }
+        let guarded = AssertUnwindSafe(async move { work(record).await }).catch_unwind();
+        // Boxed, because a future is moved each time that it is put into another one.
+        Box::pin(guarded).map(move |result| {
+            let panicked = |_| Err("the record made its handler panic".to_owned());
+            (id, result.unwrap_or_else(panicked))
+        })
     });
     // Not `join_all`, which looks at every record of a small batch whenever one of them can go on.
     records.collect::<FuturesOrdered<_>>().collect().await

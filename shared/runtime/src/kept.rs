@@ -40,11 +40,11 @@ impl<K: Eq + Hash + Clone, V> Kept<K, V> {
     ///
     /// # Errors
     /// Those of `read`; nothing is kept then.
-    pub async fn get_or<E>(
+    pub async fn get_or<E, F: Future<Output = Result<V, E>>>(
         &self,
         key: &K,
         now: Timestamp,
-        read: impl Future<Output = Result<V, E>>,
+        read: impl FnOnce() -> F,
     ) -> Result<Arc<V>, E> {
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
@@ -53,7 +53,8 @@ impl<K: Eq + Hash + Clone, V> Kept<K, V> {
         {
             return Ok(Arc::clone(value));
         }
-        let value = Arc::new(read.await?);
+        // Boxed, so that whoever finds a value does not carry the way to it around.
+        let value = Arc::new(Box::pin(read()).await?);
         *slot = Some((now, Arc::clone(&value)));
         Ok(value)
     }
@@ -83,7 +84,7 @@ mod tests {
         let kept: Kept<&str, u32> = Kept::new(Duration::from_millis(10), 2);
         let at = Timestamp::from_millis;
         let ask = async |key, now, answer: Result<u32, ()>| {
-            kept.get_or(&key, at(now), async { answer })
+            kept.get_or(&key, at(now), || async { answer })
                 .await
                 .map(|value| *value)
         };

@@ -180,10 +180,8 @@ impl Vault {
             generation: at.generation,
         };
         // One reader at a time per miss: a batch that meets a cold ring makes one call, not ten.
-        let found = self
-            .cache
-            .find_or(&name, wanted, now, || self.read(&name))
-            .await?;
+        let read = || Box::pin(self.read(&name));
+        let found = self.cache.find_or(&name, wanted, now, read).await?;
         let entry = found.ok_or(Error::Missing {
             name,
             endpoint,

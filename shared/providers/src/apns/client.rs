@@ -172,7 +172,7 @@ impl Apns {
             None => Opening::Freely,
         };
         let dialed = (&self.dialer, host, port);
-        let connection = Connection::open(&self.tls.0, dialed, opening).await?;
+        let connection = Box::pin(Connection::open(&self.tls.0, dialed, opening)).await?;
         link.generation += 1;
         link.connection = Some(connection.clone());
         Ok((connection, link.generation))
