@@ -23,8 +23,8 @@ const IN_FLIGHT: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) counts: Counts,
-    /// How many messages went out.
-    pub(crate) sent: u32,
+    /// Those whose messages went out.
+    pub(crate) sent: Vec<DeliveryId>,
     /// The delivery that the next page starts after; `None` when this was the last.
     pub(crate) next: Option<DeliveryId>,
 }
@@ -48,6 +48,7 @@ pub(crate) async fn work(deps: &Deps, job: &Job, endpoint: &Endpoint) -> Result<
     let filter = DeliveryFilter {
         states: wanted.states.clone(),
         or_replayed_by: Some(job.id),
+        replayed_by: None,
         event_types: wanted.event_types.clone(),
         since: Some(wanted.since),
         until: Some(wanted.until),
@@ -73,12 +74,14 @@ pub(crate) async fn work(deps: &Deps, job: &Job, endpoint: &Endpoint) -> Result<
         .map_err(|error: store::Error| chain(&error))?;
     let mut counts = Counts::default();
     let mut outgoing = Vec::new();
-    for looked in looked {
+    let mut sent = Vec::new();
+    for (looked, delivery) in looked.into_iter().zip(&page.deliveries) {
         counts.found += 1;
         match looked {
             Looked::Owed(message) => {
                 counts.replayed += 1;
                 outgoing.push(*message);
+                sent.push(delivery.id);
             }
             Looked::Before => counts.replayed += 1,
             Looked::Skipped => counts.skipped += 1,
@@ -87,7 +90,7 @@ pub(crate) async fn work(deps: &Deps, job: &Job, endpoint: &Endpoint) -> Result<
     send(deps, job, &outgoing).await;
     Ok(Done {
         counts,
-        sent: u32::try_from(outgoing.len()).unwrap_or(u32::MAX),
+        sent,
         next: page.next,
     })
 }

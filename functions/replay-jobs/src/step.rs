@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::endpoint::{Endpoint, disabled};
-use domain::id::EventId;
+use domain::id::{DeliveryId, EventId};
 use domain::operational::News;
 use domain::replay::{Job, State};
 use queue::replay::ReplayMessage;
@@ -56,8 +56,8 @@ async fn advance(deps: &Deps, job: Job, endpoint: &Endpoint) -> Result<(), Strin
     let saved = deps.store.save_replay(&after).await;
     if !saved.map_err(|error| chain(&error))? {
         // Stopped meanwhile, or another holder of the message did this step and goes on.
-        let counted = deps.store.count_stopped(&after).await;
-        return counted.map_err(|error| chain(&error));
+        let stopped = stopped(deps, &after, &sent).await;
+        return stopped.map_err(|error| chain(&error));
     }
     let event = ReplayAdvanced {
         network: after.network.to_string(),
@@ -72,7 +72,22 @@ async fn advance(deps: &Deps, job: Job, endpoint: &Endpoint) -> Result<(), Strin
         tell(deps, &after, endpoint, None).await;
         return Ok(());
     }
+    let sent = u32::try_from(sent.len()).unwrap_or(u32::MAX);
     proceed(deps, &after, after.pause(sent)).await
+}
+
+/// The page was under way when its job was stopped: it is counted, and if that was on request, what
+/// it queued is taken back as what was queued before it.
+async fn stopped(deps: &Deps, after: &Job, sent: &[DeliveryId]) -> Result<(), store::Error> {
+    deps.store.count_stopped(after).await?;
+    let (network, id) = (&after.network, after.id);
+    let job = deps.store.replay(network, after.endpoint, id).await?;
+    if job.is_none_or(|job| job.state != State::Cancelled) {
+        return Ok(());
+    }
+    let now = deps.platform.clock.now();
+    let taken = deps.store.take_back(network, id, sent, now).await?;
+    deps.store.count_taken_back(after, taken).await
 }
 
 /// Sends the message for the next page. Should that fail, the one in hand is received again.

@@ -107,11 +107,16 @@ impl State {
 /// What brought a delivery where it stands, when no attempt did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Of a parked one: why its endpoint is disabled, as [`disabled`] words it.
+    /// Of a parked one: why its endpoint is disabled, as [`disabled`] words it, or
+    /// [`REPLAY_CANCELLED`].
     pub reason: String,
     /// When it came to that.
     pub at: Timestamp,
 }
+
+/// Why a delivery is parked although its endpoint is enabled: a replay job was to send it, and was
+/// cancelled before.
+pub const REPLAY_CANCELLED: &str = "replay_cancelled";
 
 /// The reason of an attempt that could not be made because the event's payload was expunged, and the
 /// same in words.
@@ -140,6 +145,9 @@ pub fn explain(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> S
         },
         State::Parked => {
             let reason = cause.map_or(disabled::BY_REQUEST, |cause| cause.reason.as_str());
+            if reason == REPLAY_CANCELLED {
+                return "it is kept because the replay job that was to send it was cancelled before; replay or discard it".to_owned();
+            }
             format!(
                 "it is kept because its endpoint is disabled: {}; enable the endpoint to resume it, or replay or discard it",
                 disabled::explain(reason)

@@ -3,7 +3,7 @@
 //! ```text
 //! Queued ──first page──▶ Running ──last page──▶ Done
 //!    └──────────┬───────────┘
-//!               ├── asked to stop ──▶ Cancelled
+//!               ├── asked to stop ──▶ Cancelled, what is still on its way taken back
 //!               └── nothing can be sent ──▶ Failed
 //! ```
 //!
@@ -55,9 +55,9 @@ pub enum State {
     Queued,
     /// At least one page was worked on.
     Running,
-    /// Every delivery was looked at.
+    /// Every delivery was looked at, and those found are queued.
     Done,
-    /// Stopped on request; what was replayed until then stays so.
+    /// Stopped on request; what was sent until then stays so.
     Cancelled,
     /// Stopped because nothing can be sent any more.
     Failed,
@@ -102,10 +102,12 @@ impl State {
 pub struct Counts {
     /// Deliveries that are what was asked for.
     pub found: u64,
-    /// Of them, those sent again.
+    /// Of them, those queued to be sent again.
     pub replayed: u64,
     /// Of them, those left alone: someone else changed them first, or there is nothing left to send.
     pub skipped: u64,
+    /// Of those queued, the ones that a cancel took back before they were sent.
+    pub taken_back: u64,
 }
 
 /// A replay job as recorded.
@@ -193,6 +195,7 @@ impl Job {
                 found: self.counts.found.saturating_add(page.found),
                 replayed: self.counts.replayed.saturating_add(page.replayed),
                 skipped: self.counts.skipped.saturating_add(page.skipped),
+                taken_back: self.counts.taken_back.saturating_add(page.taken_back),
             },
             cursor: next.or(self.cursor),
             step: self.step.saturating_add(1),
@@ -208,14 +211,18 @@ impl Job {
             found,
             replayed,
             skipped,
+            taken_back,
         } = self.counts;
-        let so_far =
-            format!("{replayed} of {found} deliveries found are sent again, {skipped} skipped");
+        let so_far = format!(
+            "{replayed} of {found} deliveries found were queued to be sent again, {skipped} skipped"
+        );
         match self.state {
             State::Queued => "it waits for its first page".to_owned(),
             State::Running => format!("at work: {so_far} so far"),
-            State::Done => format!("finished: {so_far}"),
-            State::Cancelled => format!("stopped on request: {so_far}; those stay so"),
+            State::Done => format!("every delivery was looked at: {so_far}"),
+            State::Cancelled => format!(
+                "stopped on request: {so_far}; {taken_back} of the queued ones were taken back before they were sent and stand where they stood before, the others are sent"
+            ),
             State::Failed => {
                 let reason = self
                     .reason
@@ -253,6 +260,7 @@ mod tests {
             found: 3,
             replayed: 2,
             skipped: 1,
+            taken_back: 0,
         };
         let event = EventId::parse("e").unwrap();
         let next = DeliveryId::of(EndpointId::from_bytes([2; 16]), Timestamp::EPOCH, &event);
@@ -266,6 +274,19 @@ mod tests {
             (State::Done, 2, 6)
         );
         assert!(done.explain().contains("4 of 6"), "{}", done.explain());
+        let cancelled = Job {
+            state: State::Cancelled,
+            counts: Counts {
+                taken_back: 3,
+                ..done.counts
+            },
+            ..done.clone()
+        };
+        assert!(
+            cancelled
+                .explain()
+                .contains("3 of the queued ones were taken back")
+        );
         let failed = Job {
             state: State::Failed,
             reason: Some("the endpoint was deleted".to_owned()),

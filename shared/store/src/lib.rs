@@ -41,7 +41,7 @@ pub use health::KnownHealth;
 pub use idempotency::Before;
 pub use ledger::{Entry, Hour};
 pub use limits::Slot;
-pub use listing::{DeliveryFilter, DeliveryPage, Order};
+pub use listing::{Counted, DeliveryFilter, DeliveryPage, Order};
 pub use network::NetworkState;
 pub use push::{
     ActiveSlot, Burst, Credentials, Kept, MAX_BATCH, Owed, PUSH_SHARDS, Paused, PushCursor,

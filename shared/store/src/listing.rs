@@ -22,6 +22,8 @@ pub struct DeliveryFilter {
     pub states: Vec<State>,
     /// Or replayed last by this job, whatever their state is by now.
     pub or_replayed_by: Option<ReplayId>,
+    /// Only those replayed last by this job.
+    pub replayed_by: Option<ReplayId>,
     /// Of an event type that one of these matches; empty for any.
     pub event_types: Vec<Pattern>,
     /// Of an event accepted then or later.
@@ -71,6 +73,39 @@ pub struct DeliveryPage {
     pub next: Option<DeliveryId>,
 }
 
+/// How many deliveries stand in which state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counted {
+    /// The receiver answered 2xx.
+    pub delivered: u64,
+    /// Every attempt failed.
+    pub dead: u64,
+    /// Waiting for an attempt.
+    pub pending: u64,
+    /// Kept, without a next attempt.
+    pub parked: u64,
+    /// Given up by an operator.
+    pub discarded: u64,
+    /// Whether every delivery was looked at. If not, these are at least so many.
+    pub complete: bool,
+}
+
+impl Counted {
+    fn add(&mut self, state: State) {
+        match state {
+            State::Delivered => self.delivered += 1,
+            State::Dead => self.dead += 1,
+            State::Pending { .. } => self.pending += 1,
+            State::Parked => self.parked += 1,
+            State::Discarded => self.discarded += 1,
+        }
+    }
+}
+
+/// Most records of each shard that are looked at to count. A query reads at most 1 MB of them, so a
+/// count costs at most 512 read units, whatever the endpoint's history.
+const MOST_COUNTED: i32 = 1_000;
+
 /// What one shard gave: matches, and how far it was read (`None`: to its end).
 struct Shard {
     found: Vec<Delivery>,
@@ -115,6 +150,48 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Counts deliveries of one endpoint by state, newest first; event types are not looked at.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn count_deliveries(
+        &self,
+        network: &NetworkId,
+        endpoint: EndpointId,
+        filter: &DeliveryFilter,
+    ) -> Result<Counted, Error> {
+        const COUNTING: &str = "counting deliveries";
+        let mut counted = Counted {
+            complete: true,
+            ..Counted::default()
+        };
+        let (lower, upper) = Order::NewestFirst(None).bounds(filter);
+        if lower > upper {
+            return Ok(counted);
+        }
+        let shards = (0..DELIVERY_SHARDS).map(|shard| {
+            let call = self
+                .query_after(&delivery_partition(network, endpoint, shard), None)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :lower AND :upper")
+                .expression_attribute_values(":lower", s(&lower))
+                .expression_attribute_values(":upper", s(&upper))
+                .projection_expression("#state")
+                .expression_attribute_names("#state", "state")
+                .scan_index_forward(false)
+                .limit(MOST_COUNTED);
+            filtered(call, filter).send()
+        });
+        for page in try_join_all(shards).await.map_err(Error::call(COUNTING))? {
+            for item in page.items() {
+                counted.add(Reader::new(item, COUNTING).parsed("state", State::parse)?);
+            }
+            counted.complete &= page.last_evaluated_key().is_none();
+        }
+        Ok(counted)
+    }
+}
+
 /// A text before `key` with no other key in between.
 fn before(key: &str) -> String {
     let mut text = key.to_owned();
@@ -130,7 +207,8 @@ async fn read_shard(
     filter: &DeliveryFilter,
     limit: usize,
 ) -> Result<Shard, Error> {
-    let whole = filter.states.is_empty() && filter.event_types.is_empty();
+    let whole =
+        filter.states.is_empty() && filter.event_types.is_empty() && filter.replayed_by.is_none();
     let page = if whole {
         i32::try_from(limit).unwrap_or(PAGE)
     } else {
@@ -173,23 +251,33 @@ async fn read_shard(
     Ok(shard)
 }
 
-/// The table itself leaves out other states, so that they are not sent over the network.
-fn filtered(call: QueryFluentBuilder, filter: &DeliveryFilter) -> QueryFluentBuilder {
-    let states = &filter.states;
-    if states.is_empty() {
-        return call;
+/// The table itself leaves out other states and jobs, so that they are not sent over the network.
+fn filtered(mut call: QueryFluentBuilder, filter: &DeliveryFilter) -> QueryFluentBuilder {
+    let mut all = Vec::new();
+    if !filter.states.is_empty() {
+        let names: Vec<_> = (0..filter.states.len())
+            .map(|n| format!(":state{n}"))
+            .collect();
+        let mut wanted = format!("#state IN ({})", names.join(", "));
+        call = call.expression_attribute_names("#state", "state");
+        for (name, state) in names.into_iter().zip(&filter.states) {
+            call = call.expression_attribute_values(name, s(state.word()));
+        }
+        if let Some(job) = filter.or_replayed_by {
+            wanted.push_str(" OR replayedBy = :job");
+            call = call.expression_attribute_values(":job", s(job.to_string()));
+        }
+        all.push(format!("({wanted})"));
     }
-    let names: Vec<_> = (0..states.len()).map(|n| format!(":state{n}")).collect();
-    let mut wanted = format!("#state IN ({})", names.join(", "));
-    let mut call = call.expression_attribute_names("#state", "state");
-    for (name, state) in names.into_iter().zip(states) {
-        call = call.expression_attribute_values(name, s(state.word()));
+    if let Some(job) = filter.replayed_by {
+        all.push("replayedBy = :by".to_owned());
+        call = call.expression_attribute_values(":by", s(job.to_string()));
     }
-    if let Some(job) = filter.or_replayed_by {
-        wanted.push_str(" OR replayedBy = :job");
-        call = call.expression_attribute_values(":job", s(job.to_string()));
+    if all.is_empty() {
+        call
+    } else {
+        call.filter_expression(all.join(" AND "))
     }
-    call.filter_expression(wanted)
 }
 
 /// Merges the shards in order. A record beyond where some shard stopped reading is left for the

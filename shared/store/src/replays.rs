@@ -111,16 +111,38 @@ impl Store {
         }
     }
 
+    /// Adds to how many deliveries were taken back from a cancelled job.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn count_taken_back(&self, job: &Job, taken: u64) -> Result<(), Error> {
+        self.update(&Key::replay(&job.network, job.endpoint, job.id))
+            .update_expression("ADD countTakenBack :taken")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":taken", n(taken))
+            .send()
+            .await
+            .map_err(Error::call("counting what was taken back"))?;
+        Ok(())
+    }
+
     /// Adds the counts of a page that was under way when its job was stopped.
     ///
     /// # Errors
     /// When the table does not answer.
     pub async fn count_stopped(&self, after: &Job) -> Result<(), Error> {
-        let sent = self
-            .update(&Key::replay(&after.network, after.endpoint, after.id))
-            .update_expression(
-                "SET countFound = :found, countReplayed = :replayed, countSkipped = :skipped, pages = :step",
-            )
+        let mut set =
+            "SET countFound = :found, countReplayed = :replayed, countSkipped = :skipped, pages = :step"
+                .to_owned();
+        let mut call = self.update(&Key::replay(&after.network, after.endpoint, after.id));
+        if let Some(cursor) = after.cursor {
+            set.push_str(", #cursor = :cursor");
+            call = call
+                .expression_attribute_names("#cursor", "cursor")
+                .expression_attribute_values(":cursor", s(cursor.to_string()));
+        }
+        let sent = call
+            .update_expression(set)
             .condition_expression("pages = :before AND NOT #state IN (:queued, :running)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":before", n(after.step.saturating_sub(1)))
@@ -207,6 +229,7 @@ fn write(job: &Job) -> Item {
         ("countFound", n(job.counts.found)),
         ("countReplayed", n(job.counts.replayed)),
         ("countSkipped", n(job.counts.skipped)),
+        ("countTakenBack", n(job.counts.taken_back)),
         ("pages", n(job.step)),
         ("created", n(job.created.millis())),
         ("updated", n(job.updated.millis())),
@@ -242,6 +265,7 @@ fn read(item: &Reader<'_>, network: &NetworkId, endpoint: EndpointId) -> Result<
             found: item.number("countFound")?,
             replayed: item.number("countReplayed")?,
             skipped: item.number("countSkipped")?,
+            taken_back: item.maybe_number("countTakenBack").unwrap_or_default(),
         },
         cursor: item.maybe_text("cursor").and_then(DeliveryId::parse),
         step: item.number("pages")?,
@@ -284,6 +308,7 @@ mod tests {
                 found: 3,
                 replayed: 2,
                 skipped: 1,
+                taken_back: 1,
             },
             ..fresh.clone()
         };

@@ -1,9 +1,10 @@
 //! Deliveries that leave the flow of tries, and how they come back.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::delivery::{Cause, State, arrange};
+use domain::delivery::{Cause, REPLAY_CANCELLED, State, arrange};
 use domain::id::{DeliveryId, NetworkId, ReplayId};
 use domain::time::Timestamp;
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::attempt_log::write_attempt;
 use crate::due::{due_shard, refused};
@@ -14,6 +15,9 @@ use crate::{Delivery, Error, Store};
 /// Most attempts kept when a new round begins, so that a delivery replayed again and again stays
 /// far below the 400 KB of an item.
 const KEPT_ATTEMPTS: usize = 40;
+
+/// Writes at the same time: Lambda gives a function 1,024 file descriptors.
+const IN_FLIGHT: usize = 32;
 
 /// A new round of tries of a settled delivery.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +64,8 @@ impl Store {
     }
 
     /// Makes a parked delivery pending again for its attempt `number`, in a new round. `false` when
-    /// it is not parked any more.
+    /// it is not parked any more, or was taken back from a replay job: then the message that asks
+    /// for it is the one that was taken back.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -77,8 +82,8 @@ impl Store {
             job: None,
         };
         let made = number.saturating_sub(1);
-        self.enter(network, id, (State::Parked, made), round, None)
-            .await
+        let seen = (State::Parked, made, " AND attribute_not_exists(takenBack)");
+        self.enter(network, id, seen, round, None).await
     }
 
     /// Begins a new round of a delivery seen as settled: it is pending, its attempts are numbered
@@ -90,7 +95,7 @@ impl Store {
         let surplus = seen.attempts.len().saturating_sub(KEPT_ATTEMPTS);
         let kept = (surplus > 0).then(|| seen.attempts.iter().skip(surplus));
         let kept = kept.map(|kept| AttributeValue::L(kept.map(write_attempt).collect()));
-        let from = (seen.state, seen.made);
+        let from = (seen.state, seen.made, "");
         self.enter(&seen.network, seen.id, from, round, kept).await
     }
 
@@ -98,7 +103,7 @@ impl Store {
         &self,
         network: &NetworkId,
         id: DeliveryId,
-        (state, made): (State, u32),
+        (state, made, unless): (State, u32, &str),
         round: Round,
         log: Option<AttributeValue>,
     ) -> Result<bool, Error> {
@@ -108,7 +113,7 @@ impl Store {
                 .to_owned();
         let mut call = self
             .update(&Key::delivery(network, id))
-            .condition_expression("#state = :seen AND attempts = :made")
+            .condition_expression(format!("#state = :seen AND attempts = :made{unless}"))
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":seen", s(state.word()))
             .expression_attribute_values(":pending", s("pending"))
@@ -122,17 +127,70 @@ impl Store {
                 .expression_attribute_names("#log", "log")
                 .expression_attribute_values(":log", log);
         }
+        let mut remove =
+            " REMOVE cause, causeAt, claimedUntil, claimedBy, rescues, takenBack".to_owned();
         if let Some(job) = round.job {
-            set.push_str(", replayedBy = :job");
+            set.push_str(", replayedBy = :job, roundFrom = :seen");
             call = call.expression_attribute_values(":job", s(job.to_string()));
+        } else {
+            // No job can take this round back.
+            remove.push_str(", roundFrom");
         }
-        let sent = call
-            .update_expression(set + " REMOVE cause, causeAt, claimedUntil, claimedBy, rescues")
+        let sent = call.update_expression(set + &remove).send().await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) => refused(error, "beginning a new round").map(|()| false),
+        }
+    }
+
+    /// Takes deliveries back from a job that was cancelled: those whose first attempt of the round was
+    /// not begun stand where they stood before it, and the messages on their way find nothing to
+    /// do. Gives how many that were.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn take_back(
+        &self,
+        network: &NetworkId,
+        job: ReplayId,
+        ids: &[DeliveryId],
+        now: Timestamp,
+    ) -> Result<u64, Error> {
+        let each: Vec<_> = ids
+            .iter()
+            .map(|id| self.take_one_back(network, job, *id, now))
+            .collect();
+        stream::iter(each)
+            .buffer_unordered(IN_FLIGHT)
+            .try_fold(0, |sum, taken| async move { Ok(sum + u64::from(taken)) })
+            .await
+    }
+
+    async fn take_one_back(
+        &self,
+        network: &NetworkId,
+        job: ReplayId,
+        id: DeliveryId,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let sent = self
+            .update(&Key::delivery(network, id))
+            .update_expression(
+                "SET #state = roundFrom, cause = :cause, causeAt = :now, takenBack = :job REMOVE nextAt, dueAt, dueShard, claimedUntil, claimedBy, rescues",
+            )
+            .condition_expression(
+                "replayedBy = :job AND #state = :pending AND attempts = triedBefore AND attribute_exists(roundFrom) AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)",
+            )
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":pending", s("pending"))
+            .expression_attribute_values(":job", s(job.to_string()))
+            .expression_attribute_values(":cause", s(REPLAY_CANCELLED))
+            .expression_attribute_values(":now", n(now.millis()))
             .send()
             .await;
         match sent {
             Ok(_) => Ok(true),
-            Err(error) => refused(error, "beginning a new round").map(|()| false),
+            Err(error) => refused(error, "taking a delivery back").map(|()| false),
         }
     }
 

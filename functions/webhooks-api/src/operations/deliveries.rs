@@ -18,6 +18,7 @@ use http_api::page::{cursor, limit};
         ("id" = String, Path, description = "The endpoint's id"),
         ("status" = Option<String>, Query, description = "`pending`, `parked`, `delivered`, `dead` or `discarded`, or several with commas between; all if absent"),
         ("eventType" = Option<String>, Query, description = "A type or a pattern such as `message.*`, or several with commas between"),
+        ("replay" = Option<String>, Query, description = "Only those that this replay job queued: what came of them"),
         ("since" = Option<String>, Query, description = "Only events accepted then or later; RFC 3339"),
         ("until" = Option<String>, Query, description = "Only events accepted before then; RFC 3339"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
@@ -33,7 +34,15 @@ use http_api::page::{cursor, limit};
 pub(crate) fn list_doc() {}
 
 pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
-    call.only_queries(&["status", "eventType", "since", "until", "limit", "cursor"])?;
+    call.only_queries(&[
+        "status",
+        "eventType",
+        "replay",
+        "since",
+        "until",
+        "limit",
+        "cursor",
+    ])?;
     let network = call.network()?;
     let endpoint =
         EndpointId::parse(call.parameter("id")).ok_or(Problem::NotFound { what: "endpoint" })?;
@@ -74,6 +83,7 @@ fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
     let filter = DeliveryFilter {
         states: fields.states("status", call.queries("status")),
         or_replayed_by: None,
+        replayed_by: fields.replay("replay", call.query("replay")),
         event_types: fields.patterns("eventType", call.queries("eventType")),
         since: fields.time("since", call.query("since")),
         until: fields.time("until", call.query("until")),

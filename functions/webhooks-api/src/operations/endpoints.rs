@@ -1,7 +1,9 @@
+use domain::delivery::State;
 use domain::endpoint::Endpoint;
 use domain::id::EndpointId;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use serde_json::json;
+use store::DeliveryFilter;
 
 use super::news;
 use crate::Deps;
@@ -46,7 +48,7 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     path = "/v1/networks/{network}/webhooks/{id}",
     operation_id = "getEndpoint",
     tag = "Webhooks",
-    summary = "One endpoint",
+    summary = "One endpoint, how it is doing, and what is owed to it",
     params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The endpoint's id")),
     responses(
         (status = 200, description = "The endpoint; its ETag is for If-Match", body = EndpointBody),
@@ -61,7 +63,17 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let endpoint = find(deps, &call).await?;
     let known = deps.store.health(&endpoint.network, endpoint.id).await?;
-    let body = EndpointBody::of(&endpoint).with_health(&known.health);
+    let owed = DeliveryFilter {
+        states: vec![State::Pending { next_attempt: None }, State::Parked],
+        ..DeliveryFilter::default()
+    };
+    let counted = deps
+        .store
+        .count_deliveries(&endpoint.network, endpoint.id, &owed)
+        .await?;
+    let body = EndpointBody::of(&endpoint)
+        .with_health(&known.health)
+        .with_waiting(&counted);
     Ok(Reply::json(200, &body).header("etag", &etag(&endpoint)))
 }
 

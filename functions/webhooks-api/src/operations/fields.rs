@@ -10,6 +10,7 @@ use domain::endpoint::{
 use domain::event_type::Pattern;
 use domain::field::FieldError;
 use domain::filter::Filter;
+use domain::id::ReplayId;
 use domain::retry::Schedule;
 use domain::signing::{Scheme, Secret};
 use domain::time::Timestamp;
@@ -167,6 +168,14 @@ impl Fields {
     }
 
     /// Why an endpoint is switched off, in the caller's words.
+    pub(crate) fn replay(&mut self, field: &str, text: Option<&str>) -> Option<ReplayId> {
+        let id = ReplayId::parse(text?);
+        if id.is_none() {
+            self.broken(field, "format", "must be the id of a replay job, rpl_…");
+        }
+        id
+    }
+
     pub(crate) fn reason(&mut self, text: Option<String>) -> String {
         let text = text.filter(|text| !text.is_empty());
         let text = text.unwrap_or_else(|| disabled::BY_REQUEST.to_owned());

@@ -10,6 +10,7 @@ use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use queue::Outgoing;
 use queue::replay::ReplayMessage;
+use store::{DeliveryFilter, Order};
 
 use super::create::MAX_BODY;
 use super::endpoints::find;
@@ -21,13 +22,22 @@ use http_api::page::{cursor, limit};
 /// How much longer than now a resumption looks: the clocks that accept events may be ahead.
 const CLOCKS: Duration = Duration::from_secs(60);
 
+/// The resolution of times.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// Nothing more is taken back after this, so that the answer is in time.
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// How many deliveries are read to be taken back.
+const TAKEN_AT_ONCE: usize = 500;
+
 #[utoipa::path(
     post,
     path = "/v1/networks/{network}/webhooks/{id}/replays",
     operation_id = "createReplay",
     tag = "Deliveries",
     summary = "Send many deliveries of an endpoint again",
-    description = "A durable job: it goes on after any crash, sends each delivery it finds once, oldest first, at the rate asked for, to the URL the endpoint has then. `webhook-id` stays the same.",
+    description = "A durable job: it goes on after any crash, queues each delivery it finds once, oldest first, to be sent at the rate asked for, to the URL the endpoint has then. `webhook-id` stays the same.",
     params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The endpoint's id")),
     request_body = CreateReplay,
     responses(
@@ -170,7 +180,7 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     path = "/v1/networks/{network}/webhooks/{id}/replays/{replay}",
     operation_id = "getReplay",
     tag = "Deliveries",
-    summary = "How far a replay job is",
+    summary = "How far a replay job is, and what came of what it queued",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -187,10 +197,33 @@ pub(crate) fn get_doc() {}
 
 pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    Ok(Reply::json(
-        200,
-        &ReplayBody::of(&named(deps, &call).await?),
-    ))
+    let job = named(deps, &call).await?;
+    shown(deps, &job).await
+}
+
+/// The job, with what came of the deliveries that it queued.
+async fn shown(deps: &Deps, job: &Job) -> Result<Reply, Failure> {
+    let counted = deps
+        .store
+        .count_deliveries(&job.network, job.endpoint, &queued_by(job))
+        .await?;
+    let body = ReplayBody::of(job).with_outcome(&counted);
+    Ok(Reply::json(200, &body))
+}
+
+/// The deliveries that a job queued so far and that nobody replayed since.
+fn queued_by(job: &Job) -> DeliveryFilter {
+    let wanted = &job.wanted;
+    let looked_at = job
+        .cursor
+        .filter(|_| job.state != State::Done)
+        .map(|last| last.accepted().after(MOMENT));
+    DeliveryFilter {
+        replayed_by: Some(job.id),
+        since: Some(wanted.since),
+        until: Some(looked_at.unwrap_or(wanted.until).min(wanted.until)),
+        ..DeliveryFilter::default()
+    }
 }
 
 /// The job named in the path.
@@ -208,7 +241,7 @@ async fn named(deps: &Deps, call: &Call) -> Result<Job, Failure> {
     operation_id = "cancelReplay",
     tag = "Deliveries",
     summary = "Stop a replay job",
-    description = "What it replayed until then stays replayed. A page under way is finished.",
+    description = "What it queued and nobody tried to send yet is taken back, and stands where it stood before: `takenBack` says how many that were. What was sent, or is being sent right now, stays so. Of a very large job one call may not take back all; `outcome.pending` says how many are still to be sent, and cancelling again goes on.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -239,5 +272,35 @@ pub(crate) async fn cancel(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         }
         .into());
     }
-    Ok(Reply::json(200, &ReplayBody::of(&job)))
+    let taken = take_back(deps, &job, now).await?;
+    if taken > 0 {
+        deps.store.count_taken_back(&job, taken).await?;
+    }
+    let job = named(deps, &call).await?;
+    shown(deps, &job).await
+}
+
+/// Takes back what a cancelled job queued and nobody tried yet. A page that is under way takes back
+/// its own.
+async fn take_back(deps: &Deps, job: &Job, now: Timestamp) -> Result<u64, Failure> {
+    let filter = DeliveryFilter {
+        states: vec![delivery::State::Pending { next_attempt: None }],
+        ..queued_by(job)
+    };
+    let (network, endpoint) = (&job.network, job.endpoint);
+    let (mut taken, mut before) = (0, None);
+    while deps.platform.clock.now().since(now) < BUDGET {
+        let order = Order::NewestFirst(before);
+        let page = deps
+            .store
+            .list_deliveries(network, endpoint, &filter, order, TAKEN_AT_ONCE)
+            .await?;
+        let ids: Vec<_> = page.deliveries.iter().map(|one| one.id).collect();
+        taken += deps.store.take_back(network, job.id, &ids, now).await?;
+        before = page.next;
+        if before.is_none() {
+            break;
+        }
+    }
+    Ok(taken)
 }

@@ -48,7 +48,7 @@ pub(crate) struct DeliveryBody {
 pub(crate) enum DeliveryStatus {
     /// Owed: waiting for its first or next attempt.
     Pending,
-    /// Kept without a next attempt, because its endpoint is disabled.
+    /// Kept without a next attempt, because its endpoint is disabled or its replay was cancelled.
     Parked,
     /// The receiver answered 2xx.
     Delivered,
@@ -63,7 +63,7 @@ pub(crate) enum DeliveryStatus {
 #[schema(as = Parked)]
 pub(crate) struct ParkedBody {
     /// Why its endpoint is disabled: `by_request`, `gone`, `receiver_asked`, `failing`, or the
-    /// operator's own words.
+    /// operator's own words; or `replay_cancelled`: it was to be sent by a job that was cancelled.
     pub(crate) reason: String,
     #[schema(format = DateTime)]
     pub(crate) since: String,

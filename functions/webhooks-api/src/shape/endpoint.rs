@@ -6,6 +6,7 @@ use domain::health::Health;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
+use store::Counted;
 use utoipa::ToSchema;
 
 /// A new endpoint.
@@ -186,6 +187,9 @@ pub(crate) struct EndpointBody {
     /// How it is doing; only when one endpoint is asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) health: Option<HealthBody>,
+    /// What is owed to it; only when one endpoint is asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<WaitingBody>,
     #[schema(format = DateTime)]
     pub(crate) created_at: String,
     #[schema(format = DateTime)]
@@ -244,6 +248,48 @@ pub(crate) struct HealthBody {
     pub(crate) next_probe_at: Option<String>,
 }
 
+/// Deliveries that are owed to an endpoint.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Waiting)]
+pub(crate) struct WaitingBody {
+    /// Those that wait for an attempt.
+    pub(crate) pending: u64,
+    /// Those that are kept and have no next attempt: until the endpoint is enabled, or they are
+    /// replayed or discarded.
+    pub(crate) parked: u64,
+    /// If `false`, only the newest few thousand deliveries were looked at, and these are at least so
+    /// many.
+    pub(crate) complete: bool,
+    /// The same in words, with what to do.
+    pub(crate) explanation: String,
+}
+
+impl WaitingBody {
+    fn of(enabled: bool, counted: &Counted) -> Self {
+        let Counted {
+            pending,
+            parked,
+            complete,
+            ..
+        } = *counted;
+        let least = if complete { "" } else { "at least " };
+        let what = match (parked, enabled) {
+            (0, _) => "",
+            (_, false) => "; enabling the endpoint sends what is parked",
+            (_, true) => "; replay or discard what is parked",
+        };
+        Self {
+            pending,
+            parked,
+            complete,
+            explanation: format!(
+                "{least}{pending} deliveries wait for an attempt, {least}{parked} are parked{what}"
+            ),
+        }
+    }
+}
+
 impl EndpointBody {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         let filter = endpoint.filter.as_ref();
@@ -266,8 +312,16 @@ impl EndpointBody {
             disabled: endpoint.disabled.as_ref().map(DisabledBody::of),
             certificate_ends_at: endpoint.certificate_ends.map(|at| at.to_string()),
             health: None,
+            waiting: None,
             created_at: endpoint.created.to_string(),
             updated_at: endpoint.updated.to_string(),
+        }
+    }
+
+    pub(crate) fn with_waiting(self, counted: &Counted) -> Self {
+        Self {
+            waiting: Some(WaitingBody::of(self.enabled, counted)),
+            ..self
         }
     }
 

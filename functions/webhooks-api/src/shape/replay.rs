@@ -2,6 +2,7 @@
 
 use domain::replay::Job;
 use serde::{Deserialize, Serialize};
+use store::Counted;
 use utoipa::ToSchema;
 
 use super::EndpointBody;
@@ -60,7 +61,8 @@ pub(crate) struct ReplayBody {
     #[schema(example = "rpl_01JD8Z6V5QK3M7N9P2R4S6T8V0")]
     pub(crate) id: String,
     pub(crate) endpoint_id: String,
-    /// `queued`, `running`, `done`, `cancelled` or `failed`.
+    /// `queued`, `running`, `done` (every delivery was looked at, and those found are queued),
+    /// `cancelled` or `failed`.
     pub(crate) status: &'static str,
     /// How it stands, in words.
     pub(crate) explanation: String,
@@ -75,17 +77,57 @@ pub(crate) struct ReplayBody {
     pub(crate) rate_per_second: u32,
     /// Deliveries that are what was asked for, so far.
     pub(crate) found: u64,
-    /// Of them, those sent again.
+    /// Of them, those queued to be sent again. `outcome` tells what came of them, and
+    /// `…/deliveries?replay=<id>` lists them.
     pub(crate) replayed: u64,
+    /// Of those queued, the ones that a cancel took back before they were sent.
+    pub(crate) taken_back: u64,
     /// Of them, those that someone else changed first, or of which nothing is left to send.
     pub(crate) skipped: u64,
+    /// Where the queued ones stand now; only when one job is asked for or cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) outcome: Option<OutcomeBody>,
     #[schema(format = DateTime)]
     pub(crate) created_at: String,
     #[schema(format = DateTime)]
     pub(crate) updated_at: String,
 }
 
+/// Where deliveries that a job queued stand now. One that was replayed again since counts with the
+/// later job.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = ReplayOutcome)]
+pub(crate) struct OutcomeBody {
+    /// The receiver accepted them.
+    pub(crate) delivered: u64,
+    /// Every attempt failed, or they were taken back and were dead before.
+    pub(crate) dead: u64,
+    /// They are still to be sent, or wait for their next try.
+    pub(crate) pending: u64,
+    /// Their endpoint was disabled meanwhile, or they were taken back and were parked before.
+    pub(crate) parked: u64,
+    pub(crate) discarded: u64,
+    /// If `false`, only the newest few thousand deliveries were looked at, and these are at least so
+    /// many.
+    pub(crate) complete: bool,
+}
+
 impl ReplayBody {
+    pub(crate) fn with_outcome(self, counted: &Counted) -> Self {
+        Self {
+            outcome: Some(OutcomeBody {
+                delivered: counted.delivered,
+                dead: counted.dead,
+                pending: counted.pending,
+                parked: counted.parked,
+                discarded: counted.discarded,
+                complete: counted.complete,
+            }),
+            ..self
+        }
+    }
+
     pub(crate) fn of(job: &Job) -> Self {
         let wanted = &job.wanted;
         Self {
@@ -100,7 +142,9 @@ impl ReplayBody {
             rate_per_second: wanted.rate,
             found: job.counts.found,
             replayed: job.counts.replayed,
+            taken_back: job.counts.taken_back,
             skipped: job.counts.skipped,
+            outcome: None,
             created_at: job.created.to_string(),
             updated_at: job.updated.to_string(),
         }

@@ -209,6 +209,55 @@ async fn limits_hold_over_all_batches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rate_whose_interval_is_uneven_is_kept_to_the_last_webhook() {
+    const RATE: u32 = 334;
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let wanted = json!({ "ratePerSecond": RATE, "eventTypes": ["*"] });
+    let (endpoint, _) = made(&fanfare, &receiver.url(), wanted).await;
+    let id = domain::id::EndpointId::parse(&endpoint).unwrap();
+    let network = domain::id::NetworkId::parse("demo").unwrap();
+    let table = &fanfare.system.template().tables[0].name;
+    let store = store::Store::new(fanfare.system.aws().dynamodb(), table);
+    let interval = Duration::from_secs(1) / RATE;
+    let begin = clock.now();
+    let mut seconds = std::collections::BTreeMap::new();
+    let mut last = begin;
+    for _ in 0..3 * RATE {
+        let at = store
+            .reserve_rate(&network, id, interval, clock.now())
+            .await
+            .unwrap();
+        // Whole milliseconds, so the gaps are of 2 or 3, and never less than one attempt's share.
+        assert!(
+            at == begin || at.since(last) >= Duration::from_millis(2),
+            "{at}"
+        );
+        *seconds.entry(at.since(begin).as_secs()).or_insert(0) += 1;
+        last = at;
+    }
+    let counts: Vec<_> = seconds.into_values().collect();
+    assert_eq!(counts, [RATE; 3], "neither more nor fewer than the rate");
+
+    // Webhooks queue up behind what is reserved, and come when their moment does.
+    clock.advance(Duration::from_millis(10));
+    for _ in 0..5 {
+        fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    }
+    fanfare.system.embedded().sqs().idle().await;
+    assert_eq!(receiver.received().len(), 0);
+    for _ in 0..4 {
+        clock.advance(Duration::from_secs(1));
+        fanfare.system.embedded().sqs().tick();
+        fanfare.system.embedded().sqs().idle().await;
+    }
+    receiver.wait_for(5).await;
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_test_goes_the_real_way_and_shows_the_whole_answer() {
     let fanfare = Fanfare::start().await;
     let receiver = Receiver::start(|_, _| Scripted {

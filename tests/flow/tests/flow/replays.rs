@@ -39,6 +39,10 @@ async fn with_parked(fanfare: &Fanfare, receiver: &Receiver, count: usize) -> St
         .post(&fanfare.admin(), &format!("{path}/enable"), &quiet)
         .await;
     assert_eq!((on.status, &on.body["resumes"]), (200, &Value::Null));
+    let seen = fanfare.get(&path).await;
+    let waiting = &seen.body["waiting"];
+    let told = ["pending", "parked", "complete"].map(|name| waiting[name].clone());
+    assert_eq!(told, [json!(0), json!(count), json!(true)], "{waiting}");
     endpoint
 }
 
@@ -185,6 +189,88 @@ async fn a_job_sends_what_was_asked_for_at_its_rate_and_a_repeated_page_sends_no
     assert_eq!(listed.text("/items/0/id"), job.text("/id"));
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 30, "each once, none twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_takes_back_what_was_not_sent_yet_and_says_how_many() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 25).await;
+    let path = format!("/webhooks/{endpoint}");
+    clock.advance(Duration::from_secs(60));
+    let slow = json!({ "since": "2027-01-01T00:00:00Z", "ratePerSecond": 1 });
+    let job = replay(&fanfare, &endpoint, &slow).await;
+    let progress = format!("{path}/replays/{}", job.text("/id"));
+    // Ten are queued, a second apart, and the clock stands still.
+    let first = fanfare
+        .until(&progress, |a| a.body["outcome"]["delivered"] == 1)
+        .await;
+    assert_eq!(
+        (&first.body["replayed"], &first.body["outcome"]["pending"]),
+        (&json!(10), &json!(9))
+    );
+    let cancelled = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    let counts =
+        ["found", "replayed", "takenBack", "skipped"].map(|name| cancelled.body[name].clone());
+    assert_eq!(counts, [json!(10), json!(10), json!(9), json!(0)]);
+    assert_eq!(
+        cancelled.body["outcome"],
+        json!({ "delivered": 1, "dead": 0, "pending": 0, "parked": 9, "discarded": 0, "complete": true })
+    );
+    let told = cancelled.text("/explanation");
+    assert!(
+        told.contains("9 of the queued ones were taken back"),
+        "{told}"
+    );
+    let listed = format!("{path}/deliveries?replay={}&status=parked", job.text("/id"));
+    let back = fanfare.get(&listed).await;
+    assert_eq!(back.body["items"].as_array().unwrap().len(), 9);
+    assert_eq!(back.text("/items/0/parked/reason"), "replay_cancelled");
+    let told = back.text("/items/0/explanation");
+    assert!(told.contains("cancelled"), "{told}");
+
+    // Their messages come and find nothing to do, although the endpoint is enabled.
+    for _ in 0..15 {
+        advance(&fanfare, &clock, Duration::from_secs(1)).await;
+        fanfare.system.embedded().sqs().idle().await;
+    }
+    assert_eq!(receiver.received().len(), 1);
+    let again = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!((again.status, &again.body["takenBack"]), (200, &json!(9)));
+    let seen = fanfare.get(&path).await;
+    assert_eq!(seen.body["waiting"]["parked"], 24);
+    let told = seen.text("/waiting/explanation");
+    assert_eq!(
+        told,
+        "0 deliveries wait for an attempt, 24 are parked; replay or discard what is parked"
+    );
+
+    // One of them by hand, and all by another job, which a cancel of the first leaves alone.
+    let one = format!("/deliveries/{}/replay", back.text("/items/0/id"));
+    assert_eq!(operate(&fanfare, &one).await.status, 202);
+    receiver.wait_for(2).await;
+    let all = json!({ "since": "2027-01-01T00:00:00Z", "status": ["delivered", "parked"] });
+    let other = replay(&fanfare, &endpoint, &all).await;
+    ended(&fanfare, &other, "done").await;
+    operate(&fanfare, &format!("{progress}/cancel")).await;
+    let arrived = format!("{path}/replays/{}", other.text("/id"));
+    let arrived = fanfare
+        .until(&arrived, |a| a.body["outcome"]["delivered"] == 25)
+        .await;
+    assert!(
+        arrived
+            .text("/explanation")
+            .starts_with("every delivery was looked at")
+    );
+    receiver.wait_for(27).await;
+    let bad = fanfare.get(&format!("{path}/deliveries?replay=1")).await;
+    assert_eq!(
+        (bad.status, bad.text("/errors/0/field").as_str()),
+        (422, "replay")
+    );
+    fanfare.system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
