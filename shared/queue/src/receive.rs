@@ -37,10 +37,13 @@ where
         // a panic half-way leaves nothing broken behind.
         let guarded = AssertUnwindSafe(async move { work(record).await }).catch_unwind();
         // Boxed, because a future is moved each time that it is put into another one.
-        Box::pin(guarded).map(move |result| {
-            let panicked = |_| Err("the record made its handler panic".to_owned());
-            (id, result.unwrap_or_else(panicked))
-        })
+        let guarded = Box::pin(guarded);
+        async move {
+            let result = guarded
+                .await
+                .unwrap_or_else(|_| Err("the record made its handler panic".to_owned()));
+            (id, result)
+        }
     });
     // Not `join_all`, which looks at every record of a small batch whenever one of them can go on.
     records.collect::<FuturesOrdered<_>>().collect().await
