@@ -78,10 +78,19 @@ pub(crate) fn refused(problem: &Problem) -> Reply {
         status if status >= 500 => (status, 500_000),
         _ => (400, 400_000),
     };
+    let says_all = matches!(
+        problem,
+        Problem::MalformedJson(_) | Problem::InvalidFields(_) | Problem::NotFound { .. }
+    );
+    let message = if says_all {
+        body.detail
+    } else {
+        format!("{}: {}", body.title, body.detail)
+    };
     let told = SdkRefused {
         status: "error",
         code,
-        message: format!("{}: {}", body.title, body.detail),
+        message,
         data: SdkDetail {
             detail: body.errors,
         },

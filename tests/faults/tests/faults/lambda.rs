@@ -239,6 +239,9 @@ async fn invoke(
         .process
         .invocation
         .store(invocation, Ordering::SeqCst);
+    if sandbox.process.stalled_until.load(Ordering::SeqCst) > stage.time.passed() {
+        stage.wire_trouble(invocation);
+    }
     let (input, size) = match &work {
         Work::Batch { queue, batch } => {
             (Input::Batch(local::batch_event(queue, batch)), batch.len())

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -91,6 +91,9 @@ pub(crate) struct Process {
     pub(crate) invocation: AtomicUsize,
     /// How wrong its clock is, in milliseconds.
     pub(crate) skew: AtomicI64,
+    /// Until when bytes on a connection of it are late, in milliseconds since the beginning: whatever is
+    /// sent behind them is late too.
+    pub(crate) stalled_until: AtomicU64,
 }
 
 /// What a function is called with, and what it answers.
@@ -140,6 +143,7 @@ impl Sandbox {
             name: format!("{}#{number}", kind.package()),
             invocation: AtomicUsize::new(usize::MAX),
             skew: AtomicI64::new(i64::try_from(skew).unwrap() - 5_000),
+            stalled_until: AtomicU64::new(0),
         });
         let platform = platform(
             stage,

@@ -213,6 +213,12 @@ fn a_look_at_what_is_held_may_die_anywhere() {
 
 #[test]
 fn the_first_push_after_an_activation_may_die_anywhere() {
+    let (_, trace) = simulate("mended", 0, |_| mended(), async |world| judge(world).await);
+    let before = trace
+        .iter()
+        .take_while(|line| !line.contains("CredentialRecovered"));
+    let begun = before.filter(|line| line.contains("push-dispatch") && line.contains("begins"));
+    assert_eq!(begun.count(), 3, "it is the third run that finds it mended");
     die_everywhere_and_tell(Kind::PushDispatch, 2, mended, (2, 0));
 }
 

@@ -89,6 +89,11 @@ impl Wire {
             } else {
                 stage.chance.millis(1..8)
             };
+            if stalled {
+                let until = stage.time.passed() + u64::try_from(late.as_millis()).unwrap();
+                let stalled_until = &self.process.stalled_until;
+                stalled_until.fetch_max(until, Ordering::SeqCst);
+            }
             tokio::time::sleep(late).await;
             let arrives = !cut || stage.chance.happens(0.5);
             if arrives && to.write_all(&bytes).await.is_err() {
