@@ -12,8 +12,8 @@ use vault::Vault;
 
 use crate::Settings;
 use crate::operations::{
-    about, attempts, conservation, create, deliveries, endpoints, filter_test, quarantine, replay,
-    replays, secret, switch, test_send, update,
+    about, all_deliveries, attempts, conservation, create, deliveries, endpoints, filter_test,
+    quarantine, replay, replays, secret, switch, test_send, update,
 };
 
 /// What the function needs from outside.
@@ -81,6 +81,7 @@ routes! {
     ListReplays "GET" "/v1/networks/{network}/webhooks/{id}/replays" READ, "listReplays";
     GetReplay "GET" "/v1/networks/{network}/webhooks/{id}/replays/{replay}" READ, "getReplay";
     CancelReplay "POST" "/v1/networks/{network}/webhooks/{id}/replays/{replay}/cancel" MANAGE, "cancelReplay";
+    ListAllDeliveries "GET" "/v1/networks/{network}/deliveries" READ, "listAllDeliveries";
     GetDelivery "GET" "/v1/networks/{network}/deliveries/{id}" READ, "getDelivery";
     GetAttempt "GET" "/v1/networks/{network}/deliveries/{id}/attempts/{number}" READ, "getAttempt";
     Replay "POST" "/v1/networks/{network}/deliveries/{id}/replay" MANAGE, "replayDelivery";
@@ -126,6 +127,7 @@ pub async fn handle(
         Operation::ListReplays => replays::list(deps, call).await,
         Operation::GetReplay => replays::get(deps, call).await,
         Operation::CancelReplay => replays::cancel(deps, call).await,
+        Operation::ListAllDeliveries => all_deliveries::list(deps, call).await,
         Operation::GetDelivery => deliveries::get(deps, call).await,
         Operation::GetAttempt => attempts::get(deps, call).await,
         Operation::Replay => replay::replay(deps, call).await,

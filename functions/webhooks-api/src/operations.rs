@@ -1,4 +1,5 @@
 pub(crate) mod about;
+pub(crate) mod all_deliveries;
 pub(crate) mod attempts;
 pub(crate) mod conservation;
 pub(crate) mod create;
@@ -34,6 +35,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
         switch::enable_doc,
         switch::disable_doc,
         deliveries::list_doc,
+        all_deliveries::list_doc,
         secret::rotate_doc,
         secret::revoke_doc,
         secret::jwks_doc,

@@ -78,7 +78,7 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     ))
 }
 
-fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
+pub(super) fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
     let mut fields = Fields::default();
     let filter = DeliveryFilter {
         states: fields.states("status", call.queries("status")),

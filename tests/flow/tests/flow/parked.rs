@@ -281,3 +281,63 @@ async fn a_delivery_replayed_very_often_keeps_its_latest_attempts() {
     assert_eq!(attempts[40]["number"], 45);
     fanfare.system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_dead_letters_of_all_endpoints_are_one_list() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let aborting = Receiver::start(|_, _| {
+        testkit::Scripted::from(500).header("webhook-delivery", "abort-message")
+    })
+    .await;
+    let fine = Receiver::accepting().await;
+    let mut endpoints = Vec::new();
+    for url in [aborting.url(), fine.url(), aborting.url()] {
+        endpoints.push(fanfare.endpoint(&url, &["*"]).await.0);
+        clock.advance(Duration::from_millis(10));
+    }
+    for n in 0..3 {
+        let event = json!({ "id": format!("e{n}"), "event": "a.b", "data": {} });
+        fanfare.report(&event).await;
+        clock.advance(Duration::from_millis(10));
+    }
+    let dead = "/deliveries?status=dead";
+    let all = fanfare.until(dead, |a| ids(a).len() == 6).await;
+    assert_eq!(ids(&all), ["e2", "e1", "e0", "e2", "e1", "e0"]);
+    let of: Vec<_> = (0..6)
+        .map(|n| all.text(&format!("/items/{n}/endpointId")))
+        .collect();
+    assert_eq!((&of[0], &of[5]), (&endpoints[0], &endpoints[2]));
+    assert_eq!(all.body["nextCursor"], Value::Null);
+
+    // Page by page the same, across endpoints, also when a page ends with an endpoint.
+    for limit in [1, 2, 3, 4] {
+        let mut seen = Vec::new();
+        let mut path = format!("{dead}&limit={limit}");
+        for _ in 0..20 {
+            let page = fanfare.get(&path).await;
+            let items = page.body["items"].as_array().unwrap();
+            assert!(items.len() <= limit);
+            seen.extend(items.iter().cloned());
+            let Some(next) = page.body["nextCursor"].as_str() else {
+                break;
+            };
+            path = format!("{dead}&limit={limit}&cursor={next}");
+        }
+        assert_eq!(Value::Array(seen), all.body["items"], "{limit} a page");
+    }
+    let none = fanfare.get("/deliveries?status=dead&eventType=x.*").await;
+    assert_eq!(none.body["items"], json!([]));
+    for (query, field) in [
+        ("status=lost", "status"),
+        ("cursor=1", "cursor"),
+        ("replay=1", "replay"),
+    ] {
+        let refused = fanfare.get(&format!("/deliveries?{query}")).await;
+        assert_eq!(
+            (refused.status, refused.text("/errors/0/field").as_str()),
+            (422, field)
+        );
+    }
+    fanfare.system.stop().await;
+}
