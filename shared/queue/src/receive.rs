@@ -33,17 +33,16 @@ where
     let records = batch.records.into_iter().map(|message| {
         let record = read(message);
         let id = record.message_id.clone();
-        // `work` only holds shared references to caches that are valid between any two steps, so
-        // a panic half-way leaves nothing broken behind.
-        let guarded = AssertUnwindSafe(async move { work(record).await }).catch_unwind();
         // Boxed, because a future is moved each time that it is put into another one.
-        let guarded = Box::pin(guarded);
-        async move {
-            let result = guarded
+        Box::pin(async move {
+            // `work` only holds shared references to caches that are valid between any two steps,
+            // so a panic half-way leaves nothing broken behind.
+            let result = AssertUnwindSafe(async { work(record).await })
+                .catch_unwind()
                 .await
                 .unwrap_or_else(|_| Err("the record made its handler panic".to_owned()));
             (id, result)
-        }
+        })
     });
     // Not `join_all`, which looks at every record of a small batch whenever one of them can go on.
     records.collect::<FuturesOrdered<_>>().collect().await
