@@ -53,13 +53,14 @@ const VERSION_8: u128 = (0x8 << 76) | (0x2 << 62);
 impl fmt::Display for MessageId {
     /// The canonical, lower-case form that APNs wants.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, byte) in self.0.iter().enumerate() {
-            if matches!(at, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{byte:02x}")?;
-        }
-        Ok(())
+        let id = u128::from_be_bytes(self.0);
+        let (first, second, third, fourth) = (id >> 96, id >> 80, id >> 64, id >> 48);
+        let [second, third, fourth] = [second, third, fourth].map(|part| part & 0xffff);
+        let last = id & 0xffff_ffff_ffff;
+        write!(
+            f,
+            "{first:08x}-{second:04x}-{third:04x}-{fourth:04x}-{last:012x}"
+        )
     }
 }
 

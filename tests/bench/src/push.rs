@@ -335,9 +335,11 @@ async fn client_loop(
     let hosts = Hosts::stand_ins(phones.stand_ins())?;
     let client = Client::new(credential, Environment::Production, &hosts)?;
     let (push, now) = (push(), Clock::system().now());
-    let (client, push) = (&client, &push);
+    let devices: Vec<_> = (0..count).map(device).collect::<Result<_, _>>()?;
+    let (client, push, devices) = (&client, &push, &devices);
     let send = |number: usize| async move {
-        let device = device(number)?;
+        let device = devices.get(number);
+        let device = device.ok_or_else(|| Failed::new("no such device"))?;
         let order = Order {
             push,
             platform: device.slot.platform(),

@@ -1,6 +1,6 @@
 //! A push as APNs takes it: payload and headers, made with the types of `a2`.
 
-use a2::request::payload::{Payload, PayloadLike as _};
+use a2::request::payload::Payload;
 use a2::{
     CollapseId, DefaultNotificationBuilder, NotificationBuilder as _, NotificationOptions,
     Priority as ApnsPriority, PushType,
@@ -15,6 +15,8 @@ use crate::trim::fit;
 
 /// Most bytes of a payload that is no call. Source: APNs, "payload size".
 pub const MAX_PAYLOAD: usize = 4096;
+
+const APNS_ID: &str = "apns-id";
 
 /// The key whose value is Apple's.
 const RESERVED: &str = "aps";
@@ -45,7 +47,10 @@ pub fn message(order: &Order<'_>, topic: &str, now: Timestamp) -> Result<Message
     let whole = push.body.as_ref().map_or("", |text| text.text.as_str());
     let write = |body: &str| {
         let payload = payload(order, topic, &id, body, now)?;
-        let text = payload.to_json_string().unwrap_or_default();
+        // With room for most, so that it is not moved each time that it grows.
+        let mut text = Vec::with_capacity(body.len() + 512);
+        // Texts and maps of texts, written to memory: it cannot fail.
+        drop(serde_json::to_writer(&mut text, &payload));
         Ok((text, headers(&payload.options)))
     };
     let ((text, headers), trimmed) = fit(whole, MAX_PAYLOAD, write, |(text, _)| text.len())?;
@@ -142,7 +147,7 @@ pub(crate) fn aps(push: &Push) -> serde_json::Value {
 
 fn headers(options: &NotificationOptions<'_>) -> HeaderMap {
     let pairs = [
-        ("apns-id", options.apns_id.map(str::to_owned)),
+        (APNS_ID, options.apns_id.map(str::to_owned)),
         (
             "apns-push-type",
             options.apns_push_type.map(|kind| kind.to_string()),
@@ -164,10 +169,13 @@ fn headers(options: &NotificationOptions<'_>) -> HeaderMap {
                 .map(|id| id.value.to_owned()),
         ),
     ];
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, value) in pairs {
         // A collapse id with a line break or the like is left out: APNs could not be told it.
-        if let Some(value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+        if let Some(mut value) = value.and_then(|value| HeaderValue::try_from(value).ok()) {
+            // RFC 7541 §7.1.3: never indexed. No other push has this id, and in the table it would
+            // take the place of values that all have.
+            value.set_sensitive(name == APNS_ID);
             headers.insert(HeaderName::from_static(name), value);
         }
     }
