@@ -121,28 +121,28 @@ impl Apns {
         now: Timestamp,
         deadline: Duration,
     ) -> Result<Answer, Unbuildable> {
-        let message = message(order, &self.topic, now)?;
-        let answer = tokio::time::timeout(deadline, self.exchange(&message, now)).await;
-        Ok(answer.unwrap_or_else(|_| lost("NoAnswer", "Apple did not answer in time")))
+        let answer = tokio::time::timeout(deadline, self.exchange(order, now)).await;
+        answer.unwrap_or_else(|_| Ok(lost("NoAnswer", "Apple did not answer in time")))
     }
 
     /// Sends, and once more over a new connection if the first was lost before its answer: same
     /// `apns-id`, same collapse id, so a push that did arrive replaces itself where it can.
-    async fn exchange(&self, message: &Message, now: Timestamp) -> Answer {
-        let first = match self.try_once(message, now).await {
-            Ok(answer) => return answer,
-            Err(first) => first,
-        };
-        if !matches!(first.class, Class::Retry { .. }) {
-            return first;
-        }
-        match self.try_once(message, now).await {
-            Ok(answer) | Err(answer) => answer,
+    async fn exchange(&self, order: &Order<'_>, now: Timestamp) -> Result<Answer, Unbuildable> {
+        let mut again = true;
+        loop {
+            // Made anew for the second try, which is rare, instead of copied for it each time.
+            let message = message(order, &self.topic, now)?;
+            match self.try_once(message, now).await {
+                Err(answer) if again && matches!(answer.class, Class::Retry { .. }) => {
+                    again = false;
+                }
+                Ok(answer) | Err(answer) => return Ok(answer),
+            }
         }
     }
 
     /// `Err` is what is to be said if no other connection brings an answer.
-    async fn try_once(&self, message: &Message, now: Timestamp) -> Result<Answer, Answer> {
+    async fn try_once(&self, message: Message, now: Timestamp) -> Result<Answer, Answer> {
         let (mut connection, generation) = self.connection().await.map_err(unconnected)?;
         let request = self.request(message, now)?;
         let sent = match connection.sender.ready().await {
@@ -186,14 +186,14 @@ impl Apns {
         }
     }
 
-    fn request(&self, message: &Message, now: Timestamp) -> Result<Request<Full<Bytes>>, Answer> {
+    fn request(&self, message: Message, now: Timestamp) -> Result<Request<Full<Bytes>>, Answer> {
         let unsignable = || Answer::new(Class::CredentialFault, "BadKey", "the key cannot sign");
-        let mut request = Request::new(Full::new(message.body.clone()));
+        let mut request = Request::new(Full::new(message.body));
         *request.method_mut() = Method::POST;
         let uri = Uri::try_from(format!("{}{}", self.origin, message.path));
         *request.uri_mut() = uri
             .map_err(|_| Answer::new(Class::Poison, "BadPath", "the device token fits no path"))?;
-        *request.headers_mut() = message.headers.clone();
+        *request.headers_mut() = message.headers;
         if let Some(token) = &self.token {
             let header = token.header(now).map_err(|_| unsignable())?;
             request.headers_mut().insert(AUTHORIZATION, header);
