@@ -6,17 +6,19 @@ use domain::attempt::{
     Attempt, Control, Excerpt, Outcome, Response, Seen, Timing, Tls, Verdict, Wishes, judge,
     retry_after,
 };
+use domain::endpoint::KeepResponses;
 use domain::time::Timestamp;
 use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use outbound::{Answer, Connection, Failure};
 
-/// A finished attempt: what is recorded of it, what it means, and the whole answer.
+/// A finished attempt: what is recorded of it, what it means, and the whole answer where it is kept.
 #[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) attempt: Attempt,
     pub(crate) verdict: Verdict,
-    /// Kept in a record of its own when the excerpt beside the attempt is not all of it.
+    /// To be kept in a record of its own: the endpoint wants it, and the excerpt beside the attempt is
+    /// not all of it.
     pub(crate) whole: Option<Response>,
 }
 
@@ -40,12 +42,13 @@ impl Made {
         }
     }
 
-    /// Something was sent, or at least tried.
+    /// Something was sent, or at least tried; `keep` says whose whole answer is kept.
     pub(crate) fn sent(
         number: u32,
         at: Timestamp,
         now: Timestamp,
         answer: &Result<Answer, Failure>,
+        keep: KeepResponses,
     ) -> Self {
         let mut verdict = judge(seen(answer, now));
         if let (Outcome::Failed, Err(failure)) = (verdict.outcome, answer)
@@ -64,13 +67,13 @@ impl Made {
             Outcome::Failed => Excerpt::OF_FAILURE,
         };
         let excerpt = response.as_ref().map(|response| response.excerpt(limit));
-        let cut = response != excerpt && verdict.outcome == Outcome::Failed;
+        let kept = keep.includes(verdict.outcome) && response != excerpt;
         let mut attempt = attempt(number, at, connection, status, &verdict);
         attempt.response = excerpt.filter(|response| !response.is_empty());
         Self {
             attempt,
             verdict,
-            whole: response.filter(|_| cut),
+            whole: response.filter(|_| kept),
         }
     }
 }

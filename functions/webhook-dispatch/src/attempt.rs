@@ -235,7 +235,8 @@ async fn make(
     let request = build(url, &event, endpoint, &material, starts);
     let answer = deps.client.post(request).await;
     let now = deps.platform.clock.now();
-    Ok(Made::sent(message.attempt, starts, now, &answer))
+    let keep = endpoint.keep_responses;
+    Ok(Made::sent(message.attempt, starts, now, &answer, keep))
 }
 
 /// The event, or why there is none to send, as a word and in words.

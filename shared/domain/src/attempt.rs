@@ -190,8 +190,8 @@ pub struct Response {
     pub truncated: bool,
 }
 
-/// What of an answer is kept beside an attempt. The whole of a failed one, up to 16 KiB, has a
-/// record of its own.
+/// What of an answer is kept beside an attempt. The whole of it, up to 16 KiB, has a record of its
+/// own when its endpoint keeps the answers to such attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Excerpt {
     /// Characters of the body.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::attempt::Outcome;
 use crate::event_type::{EventType, Pattern};
 use crate::filter::Filter;
 use crate::header::Header;
@@ -42,6 +43,8 @@ pub struct Endpoint {
     pub schedule: Option<Schedule>,
     /// How much it is sent at once and per second.
     pub limits: Limits,
+    /// Of which attempts the whole answer is kept.
+    pub keep_responses: KeepResponses,
     /// Why nothing is sent to it; `None` while it is enabled.
     pub disabled: Option<Disabled>,
     /// How new webhooks are signed.
@@ -86,6 +89,44 @@ impl Format {
         [Self::Fanfare, Self::SocialPlus]
             .into_iter()
             .find(|format| format.word() == word)
+    }
+}
+
+/// Of which attempts the whole answer is kept, up to 16 KiB; of the others only its start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeepResponses {
+    /// Of those that failed.
+    #[default]
+    Failures,
+    /// Of those that succeeded too, for one more write each.
+    All,
+}
+
+impl KeepResponses {
+    /// What the API and the store call it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Failures => "failures",
+            Self::All => "all",
+        }
+    }
+
+    /// `None` for any other word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Failures, Self::All]
+            .into_iter()
+            .find(|keep| keep.word() == word)
+    }
+
+    /// Whether the whole answer to an attempt with this outcome is kept.
+    #[must_use]
+    pub fn includes(self, outcome: Outcome) -> bool {
+        match self {
+            Self::Failures => outcome == Outcome::Failed,
+            Self::All => true,
+        }
     }
 }
 
@@ -237,6 +278,7 @@ impl Endpoint {
             timeout: Timeout::default(),
             schedule: None,
             limits: Limits::default(),
+            keep_responses: KeepResponses::default(),
             disabled: None,
             signing: Scheme::default(),
             public_keys: Vec::new(),

@@ -87,7 +87,7 @@ fn destination(endpoint: &Endpoint) -> Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::{Disabled, Format, Limits, SecretRef, Timeout, disabled};
+    use crate::endpoint::{Disabled, Format, KeepResponses, Limits, SecretRef, Timeout, disabled};
     use crate::event_type::{EventType, Pattern};
     use crate::filter::Filter;
     use crate::id::{EventId, NetworkId};
@@ -110,6 +110,7 @@ mod tests {
             timeout: Timeout::default(),
             schedule: None,
             limits: Limits::default(),
+            keep_responses: KeepResponses::default(),
             disabled: (!enabled).then(|| Disabled {
                 reason: disabled::BY_REQUEST.to_owned(),
                 at: Timestamp::EPOCH,

@@ -13,7 +13,7 @@ use crate::packed::{pack_text, unpack_text};
 use crate::{Error, Store};
 
 impl Store {
-    /// Keeps the whole answer to a failed attempt, for `retention` from the event's acceptance on; the
+    /// Keeps the whole answer to an attempt, for `retention` from the event's acceptance on; the
     /// attempt itself keeps an excerpt.
     ///
     /// # Errors
@@ -42,7 +42,8 @@ impl Store {
         Ok(())
     }
 
-    /// The whole answer to a failed attempt; `None` when its excerpt is all there was.
+    /// The whole answer to an attempt; `None` when its excerpt is all there was, or all that its
+    /// endpoint keeps.
     ///
     /// # Errors
     /// When the table does not answer or the record is unreadable.

@@ -1,7 +1,9 @@
 //! An endpoint as an item. What has its default is left out.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::endpoint::{Disabled, Endpoint, Format, Limits, Published, SecretRef, Timeout};
+use domain::endpoint::{
+    Disabled, Endpoint, Format, KeepResponses, Limits, Published, SecretRef, Timeout,
+};
 use domain::event_type::Pattern;
 use domain::filter::Filter;
 use domain::header::{Header, HeaderName, HeaderValue};
@@ -45,6 +47,10 @@ pub(crate) fn write(endpoint: &Endpoint) -> Item {
         ),
         ("maxInFlight", endpoint.limits.max_in_flight.map(n)),
         ("rate", endpoint.limits.rate_per_second.map(n)),
+        (
+            "keepResponses",
+            unless_default(endpoint.keep_responses).map(|keep| s(keep.word())),
+        ),
         (
             "disabledFor",
             endpoint.disabled.as_ref().map(|why| s(&why.reason)),
@@ -111,6 +117,7 @@ pub(crate) fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, E
             max_in_flight: item.maybe_small("maxInFlight")?,
             rate_per_second: item.maybe_small("rate")?,
         },
+        keep_responses: item.or_default("keepResponses", KeepResponses::parse)?,
         disabled: read_disabled(item)?,
         signing: item.or_default("signing", Scheme::parse)?,
         public_keys: item.list("publicKeys", read_public)?,
@@ -213,6 +220,7 @@ mod tests {
             timeout: Timeout::default(),
             schedule: None,
             limits: Limits::default(),
+            keep_responses: KeepResponses::default(),
             disabled: None,
             signing: Scheme::default(),
             public_keys: Vec::new(),
@@ -245,6 +253,7 @@ mod tests {
                 max_in_flight: Some(3),
                 rate_per_second: Some(9),
             },
+            keep_responses: KeepResponses::All,
             disabled: Some(Disabled {
                 reason: "gone".to_owned(),
                 at: Timestamp::from_millis(5),

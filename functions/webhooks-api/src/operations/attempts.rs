@@ -10,6 +10,7 @@ use crate::shape::AttemptBody;
     operation_id = "getAttempt",
     tag = "Deliveries",
     summary = "One attempt with the whole answer, up to 16 KiB",
+    description = "Of an attempt that succeeded, the whole answer is kept where its endpoint says `keepResponses: all`; else its start.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The delivery's id"),

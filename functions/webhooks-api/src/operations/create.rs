@@ -132,6 +132,7 @@ fn draft(
             max_in_flight: fields.max_in_flight(request.max_in_flight),
             rate_per_second: fields.rate(request.rate_per_second),
         },
+        keep_responses: fields.keep_responses(request.keep_responses.as_deref()),
         disabled: (!request.enabled).then(|| Disabled {
             reason: disabled::BY_REQUEST.to_owned(),
             at: now,

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use domain::address::AddressPolicy;
 use domain::delivery::State;
 use domain::endpoint::{
-    Format, MAX_DESCRIPTION, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_RATE, Timeout, disabled,
+    Format, KeepResponses, MAX_DESCRIPTION, MAX_IN_FLIGHT, MAX_PATTERNS, MAX_RATE, Timeout,
+    disabled,
 };
 use domain::event_type::Pattern;
 use domain::field::FieldError;
@@ -125,6 +126,14 @@ impl Fields {
 
     pub(crate) fn rate(&mut self, number: Option<u32>) -> Option<u32> {
         self.within("ratePerSecond", number, 1..=MAX_RATE)
+    }
+
+    pub(crate) fn keep_responses(&mut self, word: Option<&str>) -> KeepResponses {
+        let Some(word) = word else {
+            return KeepResponses::default();
+        };
+        let parsed = KeepResponses::parse(word);
+        self.known(parsed, "keepResponses", "must be failures or all")
     }
 
     /// States by their words; `field` of the request named them.

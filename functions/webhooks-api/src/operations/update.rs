@@ -133,6 +133,11 @@ fn changed(
                 .rate_per_second
                 .map_or(before.limits.rate_per_second, |n| fields.rate(n)),
         },
+        keep_responses: request
+            .keep_responses
+            .map_or(before.keep_responses, |word| {
+                fields.keep_responses(word.as_deref())
+            }),
         disabled: switched(before.disabled, request.enabled, now),
         version: before.version.saturating_add(1),
         updated: now,

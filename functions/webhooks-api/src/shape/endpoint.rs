@@ -51,6 +51,11 @@ pub(crate) struct CreateEndpoint {
     #[serde(default)]
     #[schema(minimum = 1, maximum = 500)]
     pub(crate) rate_per_second: Option<u32>,
+    /// Of which attempts the whole answer is kept, up to 16 KiB: `failures` (the default), of the
+    /// others only its start; or `all`, for one more write of each success whose answer is longer.
+    #[serde(default)]
+    #[schema(pattern = "^(failures|all)$")]
+    pub(crate) keep_responses: Option<String>,
     /// `hmac` (the default): a shared secret. `ed25519`: a key pair whose public half is published.
     #[serde(default)]
     pub(crate) signing: Option<String>,
@@ -125,6 +130,10 @@ pub(crate) struct UpdateEndpoint {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 500)]
     pub(crate) rate_per_second: Option<Option<u32>>,
+    /// `failures` or `all`; holds for answers from now on.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, pattern = "^(failures|all)$")]
+    pub(crate) keep_responses: Option<Option<String>>,
     #[serde(default)]
     pub(crate) enabled: Option<bool>,
 }
@@ -171,6 +180,8 @@ pub(crate) struct EndpointBody {
     pub(crate) max_in_flight: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) rate_per_second: Option<u32>,
+    /// `failures` or `all`: of which attempts the whole answer is kept.
+    pub(crate) keep_responses: &'static str,
     /// `hmac` or `ed25519`.
     pub(crate) signing: &'static str,
     /// Live public keys, newest first; empty for `hmac`.
@@ -306,6 +317,7 @@ impl EndpointBody {
             retry_schedule: endpoint.schedule().seconds().collect(),
             max_in_flight: endpoint.limits.max_in_flight,
             rate_per_second: endpoint.limits.rate_per_second,
+            keep_responses: endpoint.keep_responses.word(),
             signing: endpoint.signing.word(),
             public_keys: endpoint.public_keys.iter().map(PublicKeyBody::of).collect(),
             enabled: endpoint.is_enabled(),

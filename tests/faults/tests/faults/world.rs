@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use aws_local::{Embedded, Location};
 use domain::delivery::State;
-use domain::endpoint::{Disabled, Endpoint, Format, Limits, SecretRef, Timeout, disabled};
+use domain::endpoint::{
+    Disabled, Endpoint, Format, KeepResponses, Limits, SecretRef, Timeout, disabled,
+};
 use domain::event::{Draft, Origin};
 use domain::event_type::Pattern;
 use domain::id::{EndpointId, EventId, NetworkId, ReplayId};
@@ -321,6 +323,7 @@ fn endpoint(
             max_in_flight: plan.max_in_flight,
             rate_per_second: plan.rate_per_second,
         },
+        keep_responses: KeepResponses::default(),
         disabled: None,
         signing: Scheme::default(),
         public_keys: Vec::new(),

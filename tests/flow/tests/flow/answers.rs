@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use domain::delivery::State;
+use domain::id::{DeliveryId, NetworkId};
 use serde_json::{Value, json};
 use testkit::{ManualClock, Receiver, Scripted};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::harness::Fanfare;
+use crate::harness::{Answer, Fanfare};
 use crate::retry::{START, advance, fanfare_at};
 use crate::sending::made;
 
@@ -120,4 +122,83 @@ async fn no_news_is_made_of_news_that_died_not_even_when_replayed() {
     let body: Value = serde_json::from_slice(&news[0].body).unwrap();
     assert_eq!(body["data"]["eventId"], event.as_str(), "{body}");
     fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_success_the_whole_answer_is_kept_where_the_endpoint_asks_for_it() {
+    const WHOLE: usize = 16 * 1024;
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::start(|_, _| Scripted {
+        body: "taken, and here is more ".repeat(1_000),
+        ..Scripted::from(200)
+    })
+    .await;
+    let (endpoint, created) = made(&fanfare, &receiver.url(), json!({})).await;
+    assert_eq!(created["keepResponses"], "failures");
+    let path = format!("/webhooks/{endpoint}");
+    let set = async |value: Value| {
+        let change = json!({ "keepResponses": value }).to_string();
+        let admin = fanfare.admin();
+        fanfare.call(&admin, "PATCH", &path, &change, &[]).await
+    };
+    let refused = set("none".into()).await;
+    assert_eq!(
+        (refused.status, refused.text("/errors/0/field")),
+        (422, "keepResponses".to_owned()),
+        "{}",
+        refused.body
+    );
+
+    let mut deliveries = Vec::new();
+    for (id, value, kept) in [
+        ("first", Value::Null, "failures"),
+        ("second", json!("all"), "all"),
+        ("third", Value::Null, "failures"),
+    ] {
+        let changed = set(value).await;
+        assert_eq!(changed.text("/keepResponses"), kept, "{}", changed.body);
+        let event = json!({ "id": id, "event": "a.b", "data": {} });
+        fanfare.report(&event).await;
+        let delivered = fanfare
+            .until(&format!("/events/{id}"), |a| {
+                a.body["destinations"][0]["status"] == "delivered"
+            })
+            .await;
+        let delivery = delivered.text("/destinations/0/deliveryId");
+        let record = fanfare.get(&format!("/deliveries/{delivery}")).await;
+        let start = &record.body["attempts"][0]["response"];
+        assert_eq!(start["body"].as_str().unwrap().len(), 128, "{id}");
+        assert_eq!(start["truncated"], true, "{id}");
+        deliveries.push(delivery);
+    }
+    let length = |a: &Answer| a.body["response"]["body"].as_str().map(str::len);
+    let second = format!("/deliveries/{}/attempts/1", deliveries[1]);
+    // Kept right after the record, so it may be a moment later.
+    let whole = fanfare.until(&second, |a| length(a) == Some(WHOLE)).await;
+    let response = &whole.body["response"];
+    assert_eq!(response["truncated"], true, "24,000 bytes were sent");
+    let headers = response["headers"].as_array().unwrap();
+    let announced = json!({ "name": "content-length", "value": "24000" });
+    assert!(headers.contains(&announced), "{headers:?}");
+
+    let forget = "/events/second/payload";
+    let admin = fanfare.admin();
+    let forgotten = fanfare.call(&admin, "DELETE", forget, "", &[]).await;
+    assert_eq!(forgotten.status, 204);
+    let expunged = fanfare.get(&second).await;
+    assert_eq!(expunged.body["response"], Value::Null);
+    assert_eq!(expunged.body["succeeded"], true);
+
+    // All work is over when the system has stopped: of the others nothing was kept beside the start.
+    let table = &fanfare.system.template().tables[0].name;
+    let store = store::Store::new(fanfare.system.aws().dynamodb(), table);
+    fanfare.system.stop().await;
+    let network = NetworkId::parse("demo").unwrap();
+    for delivery in deliveries {
+        let id = DeliveryId::parse(&delivery).unwrap();
+        assert_eq!(store.response(&network, id, 1).await.unwrap(), None);
+        let record = store.delivery(&network, id).await.unwrap().unwrap();
+        assert_eq!(record.state, State::Delivered);
+    }
+    assert_eq!(receiver.received().len(), 3);
 }

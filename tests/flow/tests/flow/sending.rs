@@ -179,10 +179,12 @@ async fn an_endpoint_gets_its_format_its_headers_and_what_its_filter_lets_throug
             { "name": "Authorization", "value": "Bearer hush", "sensitive": true },
         ],
         "timeoutSeconds": 3, "retrySchedule": [1, 2], "maxInFlight": 5, "ratePerSecond": 100,
+        "keepResponses": "all",
     });
     let (endpoint, made) = made(&fanfare, &receiver.url(), fields).await;
     assert!(!made.to_string().contains("hush"));
     assert_eq!(made["secret"], imported);
+    assert_eq!(made["keepResponses"], "all");
     for amount in [9, 10] {
         fanfare
             .report(&json!({ "event": "a.b", "data": { "amount": amount } }))
@@ -263,6 +265,11 @@ async fn an_endpoint_gets_its_format_its_headers_and_what_its_filter_lets_throug
         (json!({ "retrySchedule": [0] }), "retrySchedule", "range"),
         (json!({ "maxInFlight": 0 }), "maxInFlight", "range"),
         (json!({ "ratePerSecond": 501 }), "ratePerSecond", "range"),
+        (
+            json!({ "keepResponses": "some" }),
+            "keepResponses",
+            "format",
+        ),
     ] {
         let mut fields = fields;
         fields["url"] = receiver.url().into();
