@@ -283,7 +283,7 @@ impl Problem {
             Self::NotFound { what } => format!("there is no such {what}"),
             Self::MethodNotAllowed { allowed } => format!("this path takes {}", allowed.join(", ")),
             Self::PreconditionFailed => {
-                "read it again and repeat the change with its new ETag".to_owned()
+                "read it again, and repeat the request if it is still wanted; an If-Match takes the new ETag".to_owned()
             }
             Self::IdempotencyMismatch => "use a new Idempotency-Key for a new request".to_owned(),
             Self::LimitReached { what, most } => {

@@ -69,9 +69,11 @@ pub(crate) fn by_status(status: u16, word: &str, details: Details) -> Answer {
             Verdict::Fault,
             "the provider refuses the credential for a reason it has not documented",
         ),
+        // A device that is gone has a word; without one it may be a proxy's page, or an address of the
+        // provider's that has moved, and would be the end of every device.
         404 | 410 => (
-            Verdict::Dead,
-            "the provider does not know the device any more",
+            Verdict::Retry(900),
+            "the answer says that something is gone, and not that it is the device, which is kept",
         ),
         408 | 425 | 429 => (Verdict::Retry(60), "the provider asks to come back later"),
         500.. => (Verdict::Retry(900), "the provider is in trouble"),

@@ -92,6 +92,9 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Ok(created(&record, &good.warnings, now));
     }
     // A twin of this request won the race.
+    deps.store
+        .forget_expiry(&network, Dated::Credential(record.id))
+        .await?;
     deps.vault.forget_credential(&network, record.id).await?;
     if let Kept::Duplicate(twin) = kept {
         return Err(duplicate(twin).into());

@@ -135,7 +135,11 @@ mod tests {
             (400, r#"{"reason":"NewWordOfApple"}"#, "poison"),
             (429, r#"{"reason":"NewWordOfApple"}"#, "retry"),
             (502, "<html>", "retry"),
-            (410, "{}", "dead_token"),
+            // Apple's own answers to a dead token have a reason.
+            (410, r#"{"reason":"NewWordOfApple"}"#, "retry"),
+            (410, "{}", "retry"),
+            (410, "", "retry"),
+            (404, "<html>", "retry"),
         ] {
             let answer = judge(status, body.as_bytes(), None);
             assert_eq!(answer.class.word(), class, "{status} {body}");

@@ -107,6 +107,8 @@ mod tests {
                 "poison",
             ),
             (502, "<html>", "retry"),
+            (404, "<html>", "retry"),
+            (410, "<html>", "retry"),
         ] {
             assert_eq!(judge(status, body.as_bytes()).class.word(), class, "{body}");
         }

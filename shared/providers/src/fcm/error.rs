@@ -86,6 +86,7 @@ pub(crate) fn judge(status: u16, body: &[u8], retry_after: Option<Duration>) -> 
     let (word, rows) = match fcm_code(&error) {
         Some(code) if !faulty_field(&error, code) => (code, CODES),
         Some(code) => (code, STATUSES),
+        None if error.status.is_empty() => ("NoStatus", STATUSES),
         None => (error.status.as_str(), STATUSES),
     };
     let answer = find(rows, word).map_or_else(
@@ -174,6 +175,12 @@ mod tests {
             let body = json!({ "error": { "code": http, "status": status, "details": details } });
             let answer = judge(http, body.to_string().as_bytes(), None);
             assert_eq!(answer.class.word(), class, "{body}");
+        }
+        for status in [404, 410] {
+            let answer = judge(status, b"<html>", None);
+            let after = Duration::from_secs(900);
+            assert_eq!(answer.class, Class::Retry { after }, "{status}");
+            assert_eq!(answer.reason, "NoStatus");
         }
         let later = judge(503, b"", Some(Duration::from_secs(120)));
         let after = Duration::from_secs(120);

@@ -5,6 +5,7 @@ use domain::idempotency::Idempotency;
 use domain::time::Timestamp;
 
 use super::slots::{ActiveSlot, read_slot};
+use crate::expiry::Dated;
 use crate::idempotency::Before;
 use crate::item::{Item, Reader, n, s};
 use crate::key::Key;
@@ -197,7 +198,7 @@ impl Store {
         Ok((committed == Committed::Yes).then_some(next))
     }
 
-    /// Forgets a credential. `false` when it is active, or there is none.
+    /// Forgets a credential, and stops watching its end. `false` when it is active, or there is none.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -226,7 +227,15 @@ impl Store {
             .table_name(&self.table)
             .key(pk.0, pk.1)
             .key(sk.0, sk.1);
+        let [pk, sk] = Key::expiry(&record.network, Dated::Credential(record.id)).attributes();
+        let watch = Delete::builder()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1);
         let items = vec![
+            TransactWriteItem::builder()
+                .delete(watch.build().map_err(bad)?)
+                .build(),
             TransactWriteItem::builder()
                 .delete(marker.build().map_err(bad)?)
                 .build(),

@@ -35,7 +35,7 @@ pub struct StoredRecipient {
 /// Some of a network's users, in the order of their ids.
 #[derive(Debug, Clone)]
 pub struct RecipientPage {
-    /// Those with at least one device.
+    /// Everybody of whom anything is stored, with and without devices.
     pub recipients: Vec<Recipient>,
     /// After whom the next page starts; `None` when the partition is done.
     pub next: Option<UserId>,

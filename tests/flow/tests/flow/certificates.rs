@@ -3,9 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::credential::Fingerprint;
+use domain::id::CredentialId;
 use domain::time::Timestamp;
 use serde_json::{Value, json};
 use simulator::issue_certificate;
+use store::Dated;
 
 use crate::harness::{Answer, Fanfare};
 
@@ -194,11 +196,19 @@ async fn one_file_uploaded_often_at_once_is_kept_once_until_it_is_deleted() {
         let told = answer.text("/errors/0/message");
         assert!(told.contains(&id), "{told}");
     }
+    let watched = async || {
+        let watches = fanfare.store().expiry_watches().await.unwrap();
+        let subjects = watches.iter().map(|watch| watch.subject);
+        subjects.collect::<Vec<_>>()
+    };
+    let kept = Dated::Credential(CredentialId::parse(&id).unwrap());
+    assert_eq!(watched().await, [kept]);
     let path = format!("/certificates/{id}");
     let gone = fanfare
         .call(&fanfare.admin(), "DELETE", &path, "", &[])
         .await;
     assert_eq!(gone.status, 204);
+    assert_eq!(watched().await, []);
     assert_ne!(fanfare.uploaded(&upload).await, path);
     fanfare.system.stop().await;
 }
