@@ -7,6 +7,7 @@ use domain::operational::News;
 use providers::{Answer, Class};
 use queue::Record;
 use queue::message::{Malformed, owner};
+use queue::push::HeldFor;
 use serde_json::json;
 use store::{ActiveSlot, Paused, Quarantined};
 use telemetry::chain::chain;
@@ -34,6 +35,9 @@ pub(crate) async fn conclude(
         Class::Delivered => {
             made.sent(answer).await?;
             if let Some(fault) = &active.recovering {
+                // That it failed comes first, when that is still to be told.
+                let network = &made.message.network;
+                Box::pin(news::tell(made.deps, network, active.slot, &active.owed)).await?;
                 Box::pin(recovered(&made, active, of, fault)).await?;
             }
             Ok(Outcome::Sent(Credit::of(&made.message.network, active)))
@@ -74,7 +78,7 @@ async fn suspect(
         .await?;
     let Some(now) = counted else {
         // Another credential is active by now: let it try.
-        return made.hold(active, say).await;
+        return made.hold(active, HeldFor::Doubt, say).await;
     };
     if is_trusted(&now) {
         // Another project's token is good there: only its registration is mistaken.
@@ -101,7 +105,13 @@ async fn suspect(
         });
         news::report(&made, "device.guarded", data).await;
     }
-    made.hold(active, format!("{say}. {DOUBT}")).await
+    let say = format!("{say}. {DOUBT}");
+    made.hold(active, HeldFor::Doubt, say).await
+}
+
+/// Told of a push that waits for another credential.
+pub(crate) fn waits(reason: &str, meaning: &str) -> String {
+    format!("{reason}: {meaning}; it waits until a good credential is activated")
 }
 
 /// The credential convinces nobody: it is paused, once, and the push waits.
@@ -111,20 +121,19 @@ pub(crate) async fn pause(
     of: &Credential,
     (reason, meaning): (&str, &str),
 ) -> Result<Outcome, Trouble> {
-    let network = &made.message.network;
-    let at = made.now;
+    let (deps, at) = (made.deps, made.now);
+    let network = made.message.network.clone();
     let why = Paused {
         reason: reason.to_owned(),
         explanation: meaning.to_owned(),
         at,
     };
     let failed = news::owed(&made, News::credential_failed(of, reason, meaning));
-    let first = made
-        .deps
+    let first = deps
         .store
-        .pause_slot(network, active.slot, active.version, (&why, &failed))
+        .pause_slot(&network, active.slot, active.version, (&why, &failed))
         .await?;
-    made.deps.networks.forget(network);
+    deps.networks.forget(&network);
     if first {
         let event = CredentialPaused {
             network: network.to_string(),
@@ -132,11 +141,14 @@ pub(crate) async fn pause(
             reason: why.reason,
             credentials_paused: 1,
         };
-        made.deps.platform.telemetry.emit(&event, at.millis());
-        news::tell(&made, active.slot, &[failed]).await?;
+        deps.platform.telemetry.emit(&event, at.millis());
     }
-    let say = format!("{reason}: {meaning}; it waits until a good credential is activated");
-    made.hold(active, say).await
+    let say = waits(reason, meaning);
+    let outcome = made.hold(active, HeldFor::Pause, say).await?;
+    if !first {
+        return Ok(outcome);
+    }
+    news::tell_after(deps, &network, (active.slot, &[failed]), outcome).await
 }
 
 /// A push got through where a credential was at fault.
@@ -163,7 +175,7 @@ pub(crate) async fn recovered(
         };
         let at = made.now.millis();
         made.deps.platform.telemetry.emit(&event, at);
-        news::tell(made, active.slot, &[recovered]).await?;
+        news::tell(made.deps, network, active.slot, &[recovered]).await?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use domain::credential::Record as Credential;
 use domain::push::gate::{Ground, Trail};
 use domain::time::Timestamp;
 use providers::{Answer, MessageId, Mode, Order, Unbuildable};
-use queue::push::PushMessage;
+use queue::push::{Held, HeldFor, PushMessage};
 use queue::{MAX_DELAY, Record};
 use sha2::{Digest as _, Sha256};
 use store::{ActiveSlot, PushRecord, PushState};
@@ -86,9 +86,21 @@ impl Try<'_> {
         }
         let known = self.known().await?;
         let in_slot = known.credentials.in_slot(self.message.device.slot);
-        if let Some((active, _)) = in_slot {
-            news::tell(&self, active.slot, &active.owed).await?;
+        let untold = in_slot.filter(|(active, _)| !active.owed.is_empty());
+        let untold = untold.map(|(active, _)| (active, self.message.network.clone()));
+        let deps = self.deps;
+        let outcome = self.ask_and_send(&known, aged).await?;
+        // The push first: it must not wait for those who are told of its credential.
+        match untold {
+            None => Ok(outcome),
+            Some((active, network)) => {
+                let owed = (active.slot, active.owed.as_slice());
+                Box::pin(news::tell_after(deps, &network, owed, outcome)).await
+            }
         }
+    }
+
+    async fn ask_and_send(mut self, known: &Network, aged: bool) -> Result<Outcome, Trouble> {
         if !known.enabled {
             let trail = Trail::default().and(Ground::MasterOff);
             return self.gated(trail).await;
@@ -109,14 +121,12 @@ impl Try<'_> {
             return self.gated(trail).await;
         };
         if let Some(paused) = &active.paused {
-            let say = format!(
-                "{}; it waits until a good one is activated",
-                paused.explanation
-            );
-            return self.hold(active, say).await;
+            let say = aftermath::waits(&paused.reason, &paused.explanation);
+            return self.hold(active, HeldFor::Pause, say).await;
         }
         if self.was_doubted(active) && !is_trusted(active) {
-            return self.hold(active, DOUBT.to_owned()).await;
+            let say = DOUBT.to_owned();
+            return self.hold(active, HeldFor::Doubt, say).await;
         }
         if credential.facts.expires.is_some_and(|end| end <= self.now) {
             let why = ("Expired", "the certificate has expired");
@@ -304,13 +314,24 @@ impl Try<'_> {
         }))
     }
 
-    /// Waits for a better credential, for a week. A look is no try.
-    pub(crate) async fn hold(self, active: &ActiveSlot, say: String) -> Result<Outcome, Trouble> {
+    /// Waits for a better credential, for a week. A look is no try, and recorded only when what it
+    /// waits for has changed since the last.
+    pub(crate) async fn hold(
+        self,
+        active: &ActiveSlot,
+        why: HeldFor,
+        say: String,
+    ) -> Result<Outcome, Trouble> {
         if self.now.since(self.message.accepted) > LONGEST_HOLD {
             return self.dead(format!("given up after a week: {say}")).await;
         }
-        let times = self.message.held.map_or(0, |held| held.times);
-        if times == 0 {
+        let before = self.message.held;
+        let held = Held {
+            times: before.map_or(0, |held| held.times).saturating_add(1),
+            version: active.version,
+            why: Some(why),
+        };
+        if before.is_none_or(|before| (before.version, before.why) != (held.version, held.why)) {
             let trail = self.message.trail.revised(Ground::CredentialPaused);
             self.settle(PushState::Held, trail, self.made(), Some(say))
                 .await?;
@@ -319,10 +340,7 @@ impl Try<'_> {
         Ok(Outcome::Later(Box::new(Later {
             at: self.now.after(wait),
             message: PushMessage {
-                held: Some(queue::push::Held {
-                    times: times.saturating_add(1),
-                    version: active.version,
-                }),
+                held: Some(held),
                 repeated: true,
                 ..self.message
             },

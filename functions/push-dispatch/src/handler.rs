@@ -18,8 +18,8 @@ use crate::clients::Clients;
 use crate::network::Network;
 use crate::outcome::{Credit, Later, Outcome};
 
-/// How long settings, credentials and devices are used without asking: the longest that a master
-/// toggle turned off goes unnoticed.
+/// How long settings, credentials and devices are used without asking: a master toggle turned off
+/// stops every try that begins so much later.
 pub(crate) const MAX_AGE: Duration = Duration::from_secs(5);
 const MAX_NETWORKS: usize = 1_000;
 

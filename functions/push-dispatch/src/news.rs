@@ -1,7 +1,9 @@
 //! What those who subscribed are told.
 
+use std::error::Error;
+
 use domain::credential::Slot;
-use domain::id::EventId;
+use domain::id::{EventId, NetworkId};
 use domain::operational::News;
 use queue::Outgoing;
 use serde_json::Value;
@@ -9,9 +11,10 @@ use store::Owed;
 use telemetry::chain::chain;
 use telemetry::event::PushNewsFailed;
 
+use crate::Deps;
 use crate::aftermath::recovered;
 use crate::attempt::Try;
-use crate::outcome::{Ended, Trouble};
+use crate::outcome::{Ended, Outcome, Trouble};
 
 /// News of a credential, to be written down with what it tells of.
 pub(crate) fn owed(made: &Try<'_>, news: News) -> Owed {
@@ -24,8 +27,12 @@ pub(crate) fn owed(made: &Try<'_>, news: News) -> Owed {
 
 /// Tells what a slot owes, and notes that it is told. Told again, as it is when this ends in between,
 /// it is the same event, so it reaches nobody twice.
-pub(crate) async fn tell(made: &Try<'_>, slot: Slot, owed: &[Owed]) -> Result<(), Trouble> {
-    let (network, deps) = (&made.message.network, made.deps);
+pub(crate) async fn tell(
+    deps: &Deps,
+    network: &NetworkId,
+    slot: Slot,
+    owed: &[Owed],
+) -> Result<(), Trouble> {
     for one in owed {
         let outgoing = Outgoing::news(network, &one.id, &one.news, one.at);
         for sent in Box::pin(deps.events.send(&[outgoing])).await {
@@ -37,6 +44,25 @@ pub(crate) async fn tell(made: &Try<'_>, slot: Slot, owed: &[Owed]) -> Result<()
     Ok(())
 }
 
+/// The same, of a slot, after its push. Nothing is lost when that fails: a push that comes again tells
+/// it then, and one that does not is received again until it has told.
+pub(crate) async fn tell_after(
+    deps: &Deps,
+    network: &NetworkId,
+    (slot, owed): (Slot, &[Owed]),
+    outcome: Outcome,
+) -> Result<Outcome, Trouble> {
+    for one in owed {
+        match tell(deps, network, slot, std::slice::from_ref(one)).await {
+            Err(error) if matches!(outcome, Outcome::Later(_)) => {
+                failed(deps, network, one.news.name, &error);
+            }
+            told => told?,
+        }
+    }
+    Ok(outcome)
+}
+
 /// A push that is settled and comes again: its first try may have ended before it told what it found
 /// out about its credential.
 pub(crate) async fn catch_up(made: &Try<'_>, ended: &Ended) -> Result<(), Trouble> {
@@ -46,7 +72,7 @@ pub(crate) async fn catch_up(made: &Try<'_>, ended: &Ended) -> Result<(), Troubl
     let Some((active, of)) = known.credentials.in_slot(made.message.device.slot) else {
         return Ok(());
     };
-    tell(made, active.slot, &active.owed).await?;
+    tell(made.deps, &made.message.network, active.slot, &active.owed).await?;
     match &active.recovering {
         Some(fault) if ended.was_sent_with(active) => recovered(made, active, of, fault).await,
         Some(_) | None => Ok(()),
@@ -60,13 +86,17 @@ pub(crate) async fn report(made: &Try<'_>, name: &'static str, data: Value) {
     let outgoing = Outgoing::news(network, &one.id, &one.news, one.at);
     for sent in made.deps.events.send(&[outgoing]).await {
         if let Err(error) = sent {
-            let event = PushNewsFailed {
-                network: network.to_string(),
-                news: name,
-                error: chain(&error),
-            };
-            let at = made.now.millis();
-            made.deps.platform.telemetry.emit(&event, at);
+            failed(made.deps, network, name, &error);
         }
     }
+}
+
+fn failed(deps: &Deps, network: &NetworkId, news: &'static str, error: &dyn Error) {
+    let event = PushNewsFailed {
+        network: network.to_string(),
+        news,
+        error: chain(error),
+    };
+    let at = deps.platform.clock.now().millis();
+    deps.platform.telemetry.emit(&event, at);
 }

@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::message::{Malformed, owner};
 use queue::push::{AudienceMessage, People};
 use queue::{Outgoing, Queue, Record, SendError};
-use store::{Quarantined, StoredPush, WalkPage, WalkStep};
+use store::{MAX_BATCH, Quarantined, StoredPush, WalkPage, WalkStep};
 use telemetry::event::MessageQuarantined;
 
 use crate::Deps;
@@ -131,7 +131,22 @@ async fn walk(
     let page = store
         .walk_subscribers(network, place, shard, after, PAGE)
         .await?;
-    Ok((store.recipients(network, &page.users).await?, page.next))
+    if !job.repeated {
+        return Ok((store.recipients(network, &page.users).await?, page.next));
+    }
+    // Who unsubscribed since this page was worked on before may be owed something still.
+    let between = (after, page.next.as_ref());
+    let event = &job.message.event;
+    let mut users = store
+        .pushed_subscribers(network, event, shard, between)
+        .await?;
+    users.extend(page.users);
+    let users: Vec<_> = users.into_iter().collect();
+    let mut people = Vec::new();
+    for users in users.chunks(MAX_BATCH) {
+        people.extend(store.recipients(network, users).await?);
+    }
+    Ok((people, page.next))
 }
 
 /// Asks the gates for each, records what they say, and queues what passes.

@@ -202,6 +202,18 @@ pub struct Held {
     pub times: u32,
     /// The activation of the credential that did not do.
     pub version: u64,
+    /// What its record says that it waits for; `None` in messages from before this was kept.
+    pub why: Option<HeldFor>,
+}
+
+/// What is wrong with the credential that a push waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HeldFor {
+    /// It is paused.
+    Pause,
+    /// It, or the push's token, is in doubt.
+    Doubt,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -221,6 +233,8 @@ struct PushMessageWire {
     trail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     held: Option<(u32, u64)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    held_for: Option<HeldFor>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     not_before: Option<u64>,
     push: PushWire,
@@ -284,6 +298,7 @@ impl PushMessage {
             resent: self.resent,
             trail: self.trail.to_text(),
             held: self.held.map(|held| (held.times, held.version)),
+            held_for: self.held.and_then(|held| held.why),
             not_before: self.not_before.map(Timestamp::millis),
             push: push_wire(&self.push),
         })
@@ -307,7 +322,11 @@ impl PushMessage {
             repeated: wire.repeated,
             resent: wire.resent,
             trail: Trail::parse(&wire.trail).ok_or_else(|| bad("trail"))?,
-            held: wire.held.map(|(times, version)| Held { times, version }),
+            held: wire.held.map(|(times, version)| Held {
+                times,
+                version,
+                why: wire.held_for,
+            }),
             not_before: wire.not_before.map(Timestamp::from_millis),
             push: push(wire.push).ok_or_else(|| bad("push"))?,
         })
@@ -430,7 +449,11 @@ mod tests {
                 repeated,
                 resent: attempt,
                 trail: Trail::default().and(Ground::MasterOn),
-                held: badge.map(|times| Held { times, version: 3 }),
+                held: badge.map(|times| Held {
+                    times,
+                    version: 3,
+                    why: [None, Some(HeldFor::Pause), Some(HeldFor::Doubt)][times as usize % 3],
+                }),
                 not_before: ttl.map(|at| Timestamp::from_millis(u64::from(at))),
                 push: Push {
                     title, body, data, badge, silent,

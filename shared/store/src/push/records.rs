@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -8,6 +10,7 @@ use domain::time::Timestamp;
 
 use crate::item::{Item, Reader, expires, n, s};
 use crate::key::{Key, push_partition};
+use crate::push::SUBSCRIBER_SHARDS;
 use crate::{Error, Store};
 
 /// The records of one event are spread over this many partitions: a partition takes 1,000 write
@@ -264,6 +267,47 @@ impl Store {
         Ok(records)
     }
 
+    /// Who has a record of an event, of those in one of the [`SUBSCRIBER_SHARDS`] partitions of a
+    /// place who come after `after`, up to `until`.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn pushed_subscribers(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        shard: u8,
+        (after, until): (Option<&UserId>, Option<&UserId>),
+    ) -> Result<BTreeSet<UserId>, Error> {
+        let first = after.map_or(FIRST_KEY, UserId::as_str);
+        let last = until.map_or_else(|| LAST_SIGN.to_string(), last_key);
+        let mut found = BTreeSet::new();
+        // A subscriber's partition and a record's are both taken from the same byte.
+        for shard in (shard..PUSH_SHARDS).step_by(SUBSCRIBER_SHARDS.into()) {
+            let mut pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+                .expression_attribute_values(":pk", s(push_partition(network, event, shard)))
+                .expression_attribute_values(":first", s(first))
+                .expression_attribute_values(":last", s(&last))
+                .consistent_read(true)
+                .into_paginator()
+                .send();
+            while let Some(page) = pages.next().await {
+                for item in page.map_err(Error::call(OPERATION))?.items() {
+                    let user = read(item)?.user;
+                    let comes_after = after.is_none_or(|after| user > *after);
+                    if comes_after && until.is_none_or(|until| user <= *until) {
+                        found.insert(user);
+                    }
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// The records of an event from `cursor` on.
     ///
     /// # Errors
@@ -322,6 +366,21 @@ impl Store {
 
 const OPERATION: &str = "reading the records of a push";
 
+/// Before every record's key, and after every one.
+const FIRST_KEY: &str = " ";
+const LAST_SIGN: char = char::MAX;
+
+/// After the keys of all records of users up to this one. Records are not in their users' order when
+/// one's id is the beginning of another's: what follows there is a # or the other's next sign.
+fn last_key(user: &UserId) -> String {
+    let user = user.as_str();
+    let beginnings = user.char_indices().filter_map(|(end, _)| user.get(..end));
+    let keys = beginnings
+        .chain([user])
+        .map(|user| format!("{user}#{LAST_SIGN}"));
+    keys.max().unwrap_or_default()
+}
+
 fn read(item: &Item) -> Result<PushRecord, Error> {
     let reader = Reader::new(item, OPERATION);
     let device = reader.maybe_text("device").map(DeviceId::parse);
@@ -343,6 +402,23 @@ fn read(item: &Item) -> Result<PushRecord, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records_of_users_up_to_one_come_before_its_last_key() {
+        let ids = [
+            " ", "a", "a ", "a!", "a#", "a#~", "a~", "a ~", "ab", "aé", "é",
+        ];
+        let users = ids.map(|id| UserId::parse(id).unwrap());
+        for until in &users {
+            for user in users.iter().filter(|user| *user <= until) {
+                for device in ["", "0", "z"] {
+                    let key = format!("{user}#{device}");
+                    assert!(FIRST_KEY < key.as_str(), "{key}");
+                    assert!(key <= last_key(until), "{key} until {until}");
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_cursor_comes_back_and_says_nothing_to_a_url() {

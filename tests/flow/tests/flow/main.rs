@@ -17,6 +17,7 @@ mod devices;
 mod endpoints;
 mod expiry;
 mod expunge;
+mod held;
 mod news;
 mod parked;
 mod phones;

@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use domain::credential::Provider;
+use domain::id::{EventId, NetworkId};
+use domain::push::device::UserId;
+use domain::push::gate::{Ground, Trail};
+use queue::push::{AudienceMessage, People};
+use runtime::Clock;
 use serde_json::{Value, json};
+use store::{PushRecord, PushState, SUBSCRIBER_SHARDS};
 use testkit::{push_certificate, service_account};
 
 use crate::harness::Fanfare;
@@ -241,6 +247,57 @@ async fn a_broadcast_reaches_everyone_and_a_channel_its_subscribers() {
     let explanation = why["explanation"].as_str().unwrap();
     assert!(explanation.contains("had not subscribed"), "{why}");
     assert_eq!(stopped_by(&why), "place_not_subscribed");
+    fanfare.system.stop().await;
+}
+
+/// A first receive of a page recorded what it owes to a subscriber, and died before it was queued.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_unsubscribes_before_a_page_comes_again_gets_what_was_owed() {
+    let fanfare = Fanfare::start().await;
+    let (apple, _) = push_certificate(&[1, 2], (2020, 2090));
+    fanfare.activate(slot(Provider::Apns), &apple).await;
+    fanfare.ios("ann", &phone('a')).await;
+    let channel = json!({ "channelId": "chess", "params": {} });
+    let event = fanfare.push(channel).await;
+    let told = fanfare.finished(&event).await;
+    assert_eq!(told.body["items"], json!([]), "nobody subscribes any more");
+
+    let network = NetworkId::parse("demo").unwrap();
+    let ann = UserId::parse("ann").unwrap();
+    let id = EventId::parse(&event).unwrap();
+    let store = fanfare.store();
+    let recipient = store.recipient(&network, &ann).await.unwrap().recipient;
+    let owed = PushRecord {
+        user: ann.clone(),
+        device: Some(recipient.devices[0].id.clone()),
+        state: PushState::Pending,
+        trail: Trail::default().and(Ground::MasterOn),
+        attempts: 0,
+        explanation: None,
+        at: Clock::system().now(),
+    };
+    let put = store.put_push_record(&network, &id, owed.at, &owed);
+    assert_eq!(put.await.unwrap(), None);
+    let page = AudienceMessage {
+        network,
+        event: id,
+        people: People::Walk {
+            shard: ann.shard(SUBSCRIBER_SHARDS),
+            page: 0,
+            after: None,
+        },
+        repeated: true,
+        resent: 0,
+    };
+    let functions = &fanfare.system.template().functions;
+    let fanout = functions.iter().find(|one| one.package == "push-fanout");
+    let queue = &fanout.unwrap().environment["AUDIENCE_QUEUE_URL"];
+    let sqs = fanfare.system.aws().sqs();
+    let call = sqs.send_message().queue_url(queue);
+    let call = call.message_group_id("demo").message_body(page.write());
+    call.send().await.unwrap();
+    fanfare.in_state(&event, "sent", 1).await;
+    assert_eq!(fanfare.phones().delivered(), 1);
     fanfare.system.stop().await;
 }
 
