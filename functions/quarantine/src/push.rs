@@ -4,7 +4,7 @@
 use domain::id::{EventId, NetworkId};
 use queue::push::{AudienceMessage, PushMessage};
 use queue::{MAX_DELAY, Outgoing, Queue, Record};
-use store::{PushRecord, PushState};
+use store::{GIVEN_UP, PushRecord, PushState};
 use telemetry::chain::chain;
 use telemetry::event::PushResent;
 
@@ -67,14 +67,13 @@ async fn push(deps: &Deps, record: &Record, message: PushMessage) -> Result<(), 
 }
 
 async fn give_up(deps: &Deps, message: &PushMessage) -> Result<(), store::Error> {
-    let say = "Fanfare failed each time it tried to send it; the operator's log has the reasons";
     let record = PushRecord {
         user: message.user.clone(),
         device: Some(message.device.id.clone()),
         state: PushState::Dead,
         trail: message.trail.clone(),
         attempts: message.attempt,
-        explanation: Some(say.to_owned()),
+        explanation: Some(GIVEN_UP.to_owned()),
         at: deps.platform.clock.now(),
     };
     let (network, event) = (&message.network, &message.event);

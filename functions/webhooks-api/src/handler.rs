@@ -25,6 +25,8 @@ pub struct Deps {
     pub(crate) events: Queue,
     pub(crate) retries: Queue,
     pub(crate) replays: Queue,
+    pub(crate) audiences: Queue,
+    pub(crate) pushes: Queue,
     pub(crate) policy: AddressPolicy,
     pub(crate) own_names: OwnNames,
     /// The addresses webhooks come from, if they are fixed.
@@ -46,6 +48,8 @@ impl Deps {
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
             retries: Queue::new(platform.aws.sqs(), settings.retry_queue),
             replays: Queue::new(platform.aws.sqs(), settings.replay_queue),
+            audiences: Queue::new(platform.aws.sqs(), settings.audience_queue),
+            pushes: Queue::new(platform.aws.sqs(), settings.push_queue),
             egress: settings.egress,
             own_names: OwnNames::new(settings.own_names),
             policy: if settings.local_receivers {

@@ -14,6 +14,7 @@ pub(crate) mod quarantine;
 pub(crate) mod replay;
 pub(crate) mod replays;
 pub(crate) mod secret;
+mod send_back;
 pub(crate) mod switch;
 pub(crate) mod test_send;
 pub(crate) mod update;

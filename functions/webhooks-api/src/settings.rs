@@ -13,6 +13,10 @@ pub struct Settings {
     pub retry_queue: String,
     /// URL of the queue of replay jobs.
     pub replay_queue: String,
+    /// URL of the queue of pages of people, for what was set aside of it.
+    pub audience_queue: String,
+    /// URL of the queue of pushes, for what was set aside of it.
+    pub push_queue: String,
     /// The fixed addresses webhooks come from; empty when there are none.
     pub egress: Vec<String>,
     /// The names of our own API, which no endpoint may have.
@@ -32,6 +36,8 @@ impl Settings {
             events_queue: read.required("EVENTS_QUEUE_URL"),
             retry_queue: read.required("RETRY_QUEUE_URL"),
             replay_queue: read.required("REPLAY_QUEUE_URL"),
+            audience_queue: read.required("AUDIENCE_QUEUE_URL"),
+            push_queue: read.required("PUSH_QUEUE_URL"),
             egress: read.list("EGRESS_ADDRESSES"),
             own_names: read.required_list("OWN_NAMES"),
             local_receivers: read.switch("LOCAL_RECEIVERS"),

@@ -103,7 +103,7 @@ pub(crate) struct KeyArgs {
     /// `super_admin`, `admin`, `developer` or `viewer`.
     #[arg(long)]
     pub(crate) role: Option<String>,
-    /// `events:write`, `devices:write`, or several with a comma between; `operator` for what belongs to no network.
+    /// `events:write`, `devices:write`, or several with a comma between; `operator`, alone and without --network, for what belongs to no network.
     #[arg(long)]
     pub(crate) scopes: Option<String>,
     /// Days until the key expires; never, if not given.

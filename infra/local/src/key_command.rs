@@ -27,6 +27,10 @@ enum KeyError {
     Scope(String),
     #[error("make a key of no network: give --network, or --scopes operator alone")]
     NoNetwork,
+    #[error(
+        "put the scope operator with another scope or a network, which would open to them what is nobody's: make one key with --scopes operator alone and without --network, and another for the rest"
+    )]
+    Operator,
 }
 
 pub(crate) fn run(args: &KeyArgs) -> ExitCode {
@@ -75,10 +79,11 @@ fn make(args: &KeyArgs, random: &Random, now: Timestamp) -> Result<(Key, String)
 /// Only an operator's key is of no network; it would be good for nothing else.
 fn network(args: &KeyArgs, access: &Access) -> Result<Option<NetworkId>, KeyError> {
     match &args.network {
+        Some(_) if access.is_operators() => Err(KeyError::Operator),
         Some(text) => NetworkId::parse(text)
             .map(Some)
             .ok_or_else(|| KeyError::Network(text.clone())),
-        None if *access == Access::Scopes(vec![Scope::Operate]) => Ok(None),
+        None if access.is_operators() => Ok(None),
         None => Err(KeyError::NoNetwork),
     }
 }
@@ -91,11 +96,8 @@ fn access(args: &KeyArgs) -> Result<Access, KeyError> {
     }
     let scope = |word: &str| Scope::parse(word).ok_or_else(|| KeyError::Scope(word.to_owned()));
     let words = args.scopes.as_deref().unwrap_or_default();
-    words
-        .split(',')
-        .map(|word| scope(word.trim()))
-        .collect::<Result<_, _>>()
-        .map(Access::Scopes)
+    let scopes = words.split(',').map(|word| scope(word.trim()));
+    Access::of_scopes(scopes.collect::<Result<_, _>>()?).ok_or(KeyError::Operator)
 }
 
 /// The JSON form of the types that a key's record uses; no other occurs.
@@ -167,13 +169,15 @@ mod tests {
             network: None,
             ..args(role, scopes)
         };
-        for (role, scopes) in [
-            (Some("super_admin"), None),
-            (None, Some("events:write")),
-            (None, Some("operator,events:write")),
-        ] {
+        for (role, scopes) in [(Some("super_admin"), None), (None, Some("events:write"))] {
             assert_eq!(check(&of_none(role, scopes)), KeyError::NoNetwork);
         }
+        // The operator's scope is for a key of its own, whatever else is asked for.
+        for scopes in ["operator,events:write", "events:write, operator"] {
+            assert_eq!(check(&of_none(None, Some(scopes))), KeyError::Operator);
+            assert_eq!(check(&args(None, Some(scopes))), KeyError::Operator);
+        }
+        assert_eq!(check(&args(None, Some("operator"))), KeyError::Operator);
         let operator = of_none(None, Some("operator"));
         let made = make(&operator, &Random::system(), Timestamp::default());
         let (key, command) = made.unwrap();

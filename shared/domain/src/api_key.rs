@@ -34,7 +34,8 @@ pub enum Scope {
     /// Register devices and set their users' preferences, and nothing else.
     DevicesWrite,
     /// Look after what belongs to no network. Only who may write to the deployment's table can make
-    /// such a key, and no role includes it: networks are tenants.
+    /// such a key, no role includes it, and it goes with no other scope and no network: networks are
+    /// tenants.
     Operate,
 }
 
@@ -93,7 +94,7 @@ impl Access {
     #[must_use]
     pub fn allows(&self, permission: Permission) -> bool {
         match (self, permission) {
-            (Self::Scopes(scopes), Permission::Operate) => scopes.contains(&Scope::Operate),
+            (Self::Scopes(_), Permission::Operate) => self.is_operators(),
             (Self::Role(_), Permission::Operate)
             | (Self::Role(Role::Developer), Permission::SwitchPush) => false,
             (Self::Role(Role::SuperAdmin | Role::Admin), _)
@@ -114,6 +115,20 @@ impl Access {
         }
     }
 
+    /// The right of these scopes; `None` when the operator's is one of several: a key of a network
+    /// would then reach what is nobody's.
+    #[must_use]
+    pub fn of_scopes(scopes: Vec<Scope>) -> Option<Self> {
+        let mixed = scopes.len() > 1 && scopes.contains(&Scope::Operate);
+        (!mixed).then_some(Self::Scopes(scopes))
+    }
+
+    /// Whether it is the operator's right, which is of no network.
+    #[must_use]
+    pub fn is_operators(&self) -> bool {
+        matches!(self, Self::Scopes(scopes) if scopes.as_slice() == [Scope::Operate])
+    }
+
     /// `role:admin` or `scopes:events:write devices:write`: one text for store and context.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -126,7 +141,8 @@ impl Access {
         }
     }
 
-    /// Reads what [`to_text`](Self::to_text) writes; `None` for an unknown role or scope.
+    /// Reads what [`to_text`](Self::to_text) writes; `None` for an unknown role or scope, and for
+    /// scopes that do not go together.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
@@ -135,7 +151,7 @@ impl Access {
                 .split(' ')
                 .map(Scope::parse)
                 .collect::<Option<_>>()
-                .map(Self::Scopes),
+                .and_then(Self::of_scopes),
             _ => None,
         }
     }
@@ -152,6 +168,13 @@ pub struct Grant {
     pub hash: KeyHash,
     /// The first instant at which the key is refused; `None` when it never expires.
     pub expires: Option<Timestamp>,
+}
+
+impl Grant {
+    /// Whether its right is one of a network exactly if it names one.
+    fn is_sound(&self) -> bool {
+        self.access.is_operators() == self.network.is_none()
+    }
 }
 
 /// SHA-256 of a key's text. A plain hash is enough: the text holds 256 random bits.
@@ -229,11 +252,12 @@ impl Key {
         KeyHash(Sha256::digest(self.text.as_bytes()).into())
     }
 
-    /// Whether this key is the one `grant` was made for, and still good at `now`.
+    /// Whether this key is the one `grant` was made for, and still good at `now`. An operator's grant
+    /// that names a network, and any other that names none, is unlocked by no key.
     #[must_use]
     pub fn unlocks(&self, grant: &Grant, now: Timestamp) -> bool {
         let same: bool = self.hash().0.ct_eq(&grant.hash.0).into();
-        same && grant.expires.is_none_or(|expires| now < expires)
+        same && grant.is_sound() && grant.expires.is_none_or(|expires| now < expires)
     }
 }
 
@@ -273,7 +297,7 @@ mod tests {
         use Permission::{
             ManagePush, ManageWebhooks, Operate, Read, SwitchPush, WriteDevices, WriteEvents,
         };
-        let table: [(&str, &[Permission]); 9] = [
+        let table: [(&str, &[Permission]); 11] = [
             (
                 "role:super_admin",
                 &[
@@ -309,6 +333,8 @@ mod tests {
             ),
             ("scopes:operator", &[Operate]),
             ("role:owner", &[]),
+            ("scopes:operator events:write", &[]),
+            ("scopes:events:write operator", &[]),
         ];
         for (text, allowed) in table {
             let access = Access::parse(text);
@@ -338,6 +364,36 @@ mod tests {
         let stored = grant(&key, Some(1_000));
         assert!(key.unlocks(&stored, Timestamp::from_millis(999)));
         assert!(!key.unlocks(&stored, Timestamp::from_millis(1_000)));
+    }
+
+    #[test]
+    fn the_operators_right_goes_with_no_other_and_no_network() {
+        let operator = Access::Scopes(vec![Scope::Operate]);
+        let mixed = vec![Scope::Operate, Scope::EventsWrite];
+        assert_eq!(Access::of_scopes(mixed.clone()), None);
+        assert!(!Access::Scopes(mixed).allows(Permission::Operate));
+        let key = Key::generate(&operator, [1; 10], [2; 32]);
+        for (network, access, good) in [
+            (None, operator.clone(), true),
+            (NetworkId::parse("demo"), operator, false),
+            (None, Access::Role(Role::SuperAdmin), false),
+            (
+                NetworkId::parse("demo"),
+                Access::Role(Role::SuperAdmin),
+                true,
+            ),
+        ] {
+            let stored = Grant {
+                network,
+                access,
+                ..grant(&key, None)
+            };
+            assert_eq!(
+                key.unlocks(&stored, Timestamp::default()),
+                good,
+                "{stored:?}"
+            );
+        }
     }
 
     proptest! {

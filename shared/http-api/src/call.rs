@@ -20,6 +20,15 @@ pub struct Caller {
     pub access: Access,
 }
 
+impl Caller {
+    /// Whether it may do what needs `permission`. What belongs to no network is for callers of none,
+    /// whatever a key of a network claims: networks are tenants.
+    fn may(&self, permission: Permission) -> bool {
+        let outside = permission != Permission::Operate || self.network.is_none();
+        outside && self.access.allows(permission)
+    }
+}
+
 /// A request whose caller is allowed to make it.
 #[derive(Debug)]
 pub struct Call {
@@ -47,7 +56,7 @@ impl Call {
     #[must_use]
     pub fn allows(&self, permission: Permission) -> bool {
         let caller = self.caller.as_ref();
-        caller.is_some_and(|caller| caller.access.allows(permission))
+        caller.is_some_and(|caller| caller.may(permission))
     }
 
     /// Refuses a change whose `If-Match` names another version than `version`. RFC 9110 §13.1.1:
@@ -204,12 +213,61 @@ pub(crate) fn admit(
     if network.is_some() && network != own {
         return Err(Problem::WrongNetwork);
     }
-    if needs
-        .iter()
-        .any(|permission| caller.access.allows(*permission))
-    {
+    if needs.iter().any(|permission| caller.may(*permission)) {
         Ok(())
     } else {
         Err(Problem::NotPermitted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use domain::api_key::{Role, Scope};
+
+    #[test]
+    fn what_is_nobodys_is_for_callers_of_no_network_and_the_rest_for_those_of_its_own() {
+        let caller = |network, access| Caller {
+            network: NetworkId::parse(network),
+            access,
+        };
+        let operator = || Access::Scopes(vec![Scope::Operate]);
+        let admin = || Access::Role(Role::SuperAdmin);
+        let operate = [Permission::Operate];
+        let read = [Permission::Read];
+        for (caller, network, needs, refused) in [
+            (caller("", operator()), None, operate, None),
+            (
+                caller("demo", operator()),
+                None,
+                operate,
+                Some("not-permitted"),
+            ),
+            (
+                caller("demo", admin()),
+                None,
+                operate,
+                Some("not-permitted"),
+            ),
+            (caller("", admin()), None, operate, Some("not-permitted")),
+            (
+                caller("", operator()),
+                Some("demo"),
+                read,
+                Some("wrong-network"),
+            ),
+            (caller("demo", admin()), Some("demo"), read, None),
+            (
+                caller("demo", admin()),
+                Some("acme"),
+                read,
+                Some("wrong-network"),
+            ),
+        ] {
+            let admitted = admit(Some(&caller), network, &needs);
+            let told = admitted.err().map(|problem| problem.body().kind);
+            let told = told.as_deref().and_then(|kind| kind.rsplit('/').next());
+            assert_eq!(told, refused, "{caller:?} {network:?} {needs:?}");
+        }
     }
 }

@@ -44,9 +44,10 @@ pub use limits::Slot;
 pub use listing::{Counted, DeliveryFilter, DeliveryPage, Order};
 pub use network::NetworkState;
 pub use push::{
-    ActiveSlot, Burst, Credentials, Kept, MAX_BATCH, Owed, PUSH_SHARDS, Paused, PushCursor,
-    PushPage, PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
-    StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage, WalkStep,
+    ActiveSlot, Burst, Credentials, GIVEN_UP, Kept, MAX_BATCH, Owed, PUSH_SHARDS, Paused,
+    PushCursor, PushPage, PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS,
+    SettingsVersion, StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage,
+    WalkStep,
 };
 pub use quarantine::{QuarantineId, QuarantinePage, Quarantined};
 pub use replays::ReplayPage;

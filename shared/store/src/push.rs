@@ -20,7 +20,7 @@ pub use credentials::{Credentials, Kept};
 pub use devices::Registered;
 pub use places::{SUBSCRIBER_SHARDS, SubscriberPage};
 pub use recipients::{MAX_BATCH, RecipientPage, StoredRecipient, USER_SHARDS};
-pub use records::{PUSH_SHARDS, PushCursor, PushPage, PushRecord, PushState};
+pub use records::{GIVEN_UP, PUSH_SHARDS, PushCursor, PushPage, PushRecord, PushState};
 pub use settings::SettingsVersion;
 pub use slots::{ActiveSlot, Owed, Paused};
 pub use walks::{Walk, WalkPage, WalkStep};

@@ -6,10 +6,11 @@ use std::time::Duration;
 use domain::id::NetworkId;
 use http_api::page::{cursor, limit};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
-use queue::{Outgoing, Queue};
+use queue::Outgoing;
 use store::{QuarantineId, Quarantined};
 
 use crate::Deps;
+use crate::operations::send_back;
 use crate::shape::{QuarantinePageBody, QuarantinedMessage};
 
 #[utoipa::path(
@@ -103,7 +104,7 @@ async fn find(
     operation_id = "replayQuarantined",
     tag = "Deliveries",
     summary = "Send a quarantined message back to the queue it came from",
-    description = "For when its cause is mended. If it is not, the message comes back here under a new id.",
+    description = "For when its cause is mended. If it is not, the message comes back here under a new id. A message of Fanfare's own gets as many tries as a new one, and nothing that was done of it is done twice: a page of people goes on where it was, and a push that was given up is owed again. 409 if the push ended another way or is forgotten, or if nobody knows which queue the message is from.",
     params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The message's id here")),
     responses(
         (status = 202, description = "It is on its queue, and no longer here", body = QuarantinedMessage),
@@ -121,9 +122,9 @@ pub(crate) async fn replay(
 ) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let message = find(deps, network.as_ref(), &call).await?;
-    let queue = queue_of(deps, &message)?;
+    let (queue, body) = send_back::prepare(deps, &message).await?;
     let outgoing = Outgoing {
-        body: message.body.clone(),
+        body,
         group: group(network.as_ref()),
         delay: Duration::ZERO,
     };
@@ -141,20 +142,6 @@ pub(crate) async fn replay(
 /// other.
 fn group(network: Option<&NetworkId>) -> String {
     network.map_or_else(|| "_".to_owned(), ToString::to_string)
-}
-
-fn queue_of<'d>(deps: &'d Deps, message: &Quarantined) -> Result<&'d Queue, Problem> {
-    match message.queue.as_str() {
-        "events" => Ok(&deps.events),
-        // Of the two queues of deliveries it is the one that never delays a first try.
-        "webhooks" => Ok(&deps.retries),
-        _ => Err(Problem::WrongState {
-            what: "message",
-            state: "of an unknown queue",
-            allowed: "from the events or the webhook queue",
-            action: "replayed; discard it",
-        }),
-    }
 }
 
 #[utoipa::path(
@@ -234,7 +221,7 @@ pub(crate) fn get_unowned_doc() {}
     operation_id = "replayUnownedQuarantined",
     tag = "Operator",
     summary = "Send a message that names no network back to the queue it came from",
-    description = "As it is: a body is never changed. If nothing that reads it was upgraded since, the message comes back here under a new id.",
+    description = "As it is: only messages that name their network are changed. If nothing that reads it was upgraded since, the message comes back here under a new id.",
     params(("id" = String, Path, description = "The message's id here")),
     responses(
         (status = 202, description = "It is on its queue, and no longer here", body = QuarantinedMessage),

@@ -17,6 +17,11 @@ use crate::{Error, Store};
 /// units a second. Never change it: it is part of every stored key.
 pub const PUSH_SHARDS: u8 = 8;
 
+/// What is said of a push whose message failed as often as its queue allows. It tells such a push,
+/// which is still wanted when its message is sent back, from one that ended.
+pub const GIVEN_UP: &str =
+    "Fanfare failed each time it tried to send it; the operator's log has the reasons";
+
 /// What has become of a push.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PushState {
@@ -218,6 +223,44 @@ impl Store {
                 _ => Err(Error::call("settling a push")(error)),
             },
         }
+    }
+
+    /// Makes a push owed again that was given up because its message failed too often. `false` when
+    /// it is not owed even so: it ended another way, or is forgotten.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn revive_push(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        (user, device): (&UserId, &DeviceId),
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let key = Key::push_record(network, event, user, Some(&device.key()));
+        let call = self
+            .update(&key)
+            .update_expression("SET #state = :pending, #at = :at REMOVE say")
+            .condition_expression("#state = :dead AND say = :given_up")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#at", "at")
+            .expression_attribute_values(":pending", s(PushState::Pending.word()))
+            .expression_attribute_values(":dead", s(PushState::Dead.word()))
+            .expression_attribute_values(":given_up", s(GIVEN_UP))
+            .expression_attribute_values(":at", n(now.millis()));
+        let refused = match call.send().await {
+            Ok(_) => false,
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => true,
+                _ => return Err(Error::call("making a push owed again")(error)),
+            },
+        };
+        if refused {
+            let record = self.push_record(network, event, user, device).await?;
+            let state = record.map(|record| record.state);
+            return Ok(matches!(state, Some(PushState::Pending | PushState::Held)));
+        }
+        Ok(true)
     }
 
     /// The record of one device; `None` when there is none.

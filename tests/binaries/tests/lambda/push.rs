@@ -55,6 +55,7 @@ pub(crate) async fn push(world: &World, caller: &Value) {
     assert!(news.to_string().contains("credential.failed"), "{news}");
 
     lose_and_find(world).await;
+    send_back(world, caller).await;
     let api = world.start("EventsApi").await;
     let told = call(
         world,
@@ -154,6 +155,27 @@ async fn dispatch(world: &World, outcomes: &[&str]) {
     );
     for outcome in outcomes {
         dispatch.says(outcome).await;
+    }
+}
+
+/// What was set aside of both queues goes back to them.
+async fn send_back(world: &World, caller: &Value) {
+    let api = world.start("WebhooksApi").await;
+    let listed = call(world, &api, caller, "GET", "quarantine", &Value::Null).await;
+    let listed = body(&listed);
+    let items = listed["items"].as_array().unwrap();
+    for queue in ["audiences", "pushes"] {
+        let item = items.iter().find(|item| item["queue"] == queue);
+        let id = item.unwrap_or_else(|| panic!("no {queue} in {listed}"))["id"].as_str();
+        let path = format!("quarantine/{}/replay", id.unwrap());
+        let back = call(world, &api, caller, "POST", &path, &Value::Null).await;
+        assert_eq!(back["statusCode"], 202, "{back}\n{}", api.log());
+    }
+    for queue in ["AudienceQueue", "PushQueue"] {
+        let batch = world.batch(queue).await;
+        let bodies = batch["Records"].as_array().unwrap().iter();
+        let garbage = bodies.filter(|record| record["body"] == "garbage").count();
+        assert_eq!(garbage, 1, "{queue}: {batch}");
     }
 }
 

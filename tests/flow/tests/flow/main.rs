@@ -30,5 +30,6 @@ mod refuse;
 mod replays;
 mod retry;
 mod sending;
+mod set_aside;
 mod straight_to_queue;
 mod strict;
