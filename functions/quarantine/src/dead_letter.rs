@@ -2,7 +2,7 @@
 
 use domain::attempt::Attempt;
 use domain::delivery::State;
-use domain::id::EventId;
+use domain::id::{EventId, NetworkId};
 use domain::operational::{self, News};
 use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
 use queue::replay::ReplayMessage;
@@ -108,11 +108,7 @@ async fn tell(
     }
     let (attempts, reason) = (attempt.number, &attempt.reason);
     let news = News::exhausted(&endpoint, id, &message.event, attempts, reason);
-    let now = deps.platform.clock.now();
-    let event = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing::news(network, &event, &news, now);
-    // The delivery's record says the same, so what the queue does not take is lost without harm.
-    drop(deps.events.send(&[outgoing]).await);
+    report(deps, network, &news).await;
     Ok(())
 }
 
@@ -130,8 +126,38 @@ async fn stop(deps: &Deps, message: &ReplayMessage) -> Result<(), store::Error> 
             replays_failed: 1,
         };
         deps.platform.telemetry.emit(&event, now.millis());
+        tell_of_job(deps, message, REASON).await?;
     }
     Ok(())
+}
+
+/// Tells whoever subscribed that a job failed, as replay-jobs does of those that it ends itself.
+async fn tell_of_job(
+    deps: &Deps,
+    message: &ReplayMessage,
+    reason: &str,
+) -> Result<(), store::Error> {
+    let (network, endpoint) = (&message.network, message.endpoint);
+    let job = deps.store.replay(network, endpoint, message.replay).await?;
+    let endpoint = deps.store.endpoint(network, endpoint).await?;
+    if let (Some(job), Some(endpoint)) = (job, endpoint) {
+        report(
+            deps,
+            network,
+            &News::replay_finished(&job, &endpoint, Some(reason)),
+        )
+        .await;
+    }
+    Ok(())
+}
+
+/// The record of what the news are about says the same, so what the queue does not take is lost
+/// without harm.
+async fn report(deps: &Deps, network: &NetworkId, news: &News) {
+    let now = deps.platform.clock.now();
+    let id = EventId::generate(now, deps.platform.random.bytes());
+    let outgoing = Outgoing::news(network, &id, news, now);
+    drop(deps.events.send(&[outgoing]).await);
 }
 
 /// A good event could not be fanned out: trouble of ours, which must not cost it.

@@ -25,6 +25,8 @@ pub(crate) struct Done {
     pub(crate) counts: Counts,
     /// Those whose messages went out.
     pub(crate) sent: Vec<DeliveryId>,
+    /// The delivery looked at last, if any was.
+    pub(crate) last: Option<DeliveryId>,
     /// The delivery that the next page starts after; `None` when this was the last.
     pub(crate) next: Option<DeliveryId>,
 }
@@ -91,7 +93,40 @@ pub(crate) async fn work(deps: &Deps, job: &Job, endpoint: &Endpoint) -> Result<
     Ok(Done {
         counts,
         sent,
+        last: page.deliveries.last().map(|delivery| delivery.id),
         next: page.next,
+    })
+}
+
+/// What a cancelled job's page had queued whose process did not live to take it back.
+///
+/// # Errors
+/// When the table does not answer.
+pub(crate) async fn left_behind(deps: &Deps, job: &Job) -> Result<Done, store::Error> {
+    let filter = DeliveryFilter {
+        replayed_by: Some(job.id),
+        since: Some(job.wanted.since),
+        until: Some(job.wanted.until),
+        ..DeliveryFilter::default()
+    };
+    let order = Order::OldestFirst(job.cursor);
+    // One reading finds them all: it goes as far as that of the page, whose limit is the same.
+    let limit = usize::try_from(job.page()).unwrap_or(usize::MAX);
+    let page = deps
+        .store
+        .list_deliveries(&job.network, job.endpoint, &filter, order, limit)
+        .await?;
+    let sent: Vec<_> = page.deliveries.iter().map(|one| one.id).collect();
+    let queued = u64::try_from(sent.len()).unwrap_or(u64::MAX);
+    Ok(Done {
+        counts: Counts {
+            found: queued,
+            replayed: queued,
+            ..Counts::default()
+        },
+        last: sent.last().copied(),
+        sent,
+        next: None,
     })
 }
 

@@ -8,12 +8,11 @@ use domain::operational::News;
 use domain::replay::{Job, State};
 use queue::replay::ReplayMessage;
 use queue::{Outgoing, Record};
-use serde_json::json;
 use telemetry::chain::chain;
 use telemetry::event::{ReplayAdvanced, ReplayFailed};
 
 use crate::Deps;
-use crate::page::{Done, work};
+use crate::page::{Done, left_behind, work};
 
 /// Takes the job that `record` names one page further.
 ///
@@ -31,6 +30,9 @@ pub(crate) async fn step(deps: &Deps, record: &Record) -> Result<(), String> {
     let Some(job) = job.map_err(|error| chain(&error))? else {
         return Ok(());
     };
+    if job.state == State::Cancelled {
+        return clear(deps, job).await.map_err(|error| chain(&error));
+    }
     if job.state.has_ended() {
         return Ok(());
     }
@@ -51,8 +53,13 @@ pub(crate) async fn step(deps: &Deps, record: &Record) -> Result<(), String> {
 async fn advance(deps: &Deps, job: Job, endpoint: &Endpoint) -> Result<(), String> {
     let done = work(deps, &job, endpoint).await?;
     let now = deps.platform.clock.now();
-    let Done { counts, sent, next } = done;
-    let after = job.after(counts, next, now);
+    let Done {
+        counts,
+        sent,
+        last,
+        next,
+    } = done;
+    let after = job.after(counts, last, next, now);
     let saved = deps.store.save_replay(&after).await;
     if !saved.map_err(|error| chain(&error))? {
         // Stopped meanwhile, or another holder of the message did this step and goes on.
@@ -76,18 +83,41 @@ async fn advance(deps: &Deps, job: Job, endpoint: &Endpoint) -> Result<(), Strin
     proceed(deps, &after, after.pause(sent)).await
 }
 
-/// The page was under way when its job was stopped: it is counted, and if that was on request, what
-/// it queued is taken back as what was queued before it.
+/// The page was under way when its job was stopped: if that was on request, what it queued is taken
+/// back as what was queued before it; and it is counted.
 async fn stopped(deps: &Deps, after: &Job, sent: &[DeliveryId]) -> Result<(), store::Error> {
-    deps.store.count_stopped(after).await?;
     let (network, id) = (&after.network, after.id);
     let job = deps.store.replay(network, after.endpoint, id).await?;
-    if job.is_none_or(|job| job.state != State::Cancelled) {
+    if job.is_some_and(|job| job.state == State::Cancelled) {
+        take_back(deps, after, sent).await?;
+    }
+    // Last: it moves the cursor on, behind which a repeat looks for what is still to be taken back.
+    deps.store.count_stopped(after).await
+}
+
+/// The job was cancelled, and its message came, perhaps again: whoever worked on the page may have
+/// died, or failed to reach the table, before it was cleared away.
+async fn clear(deps: &Deps, job: Job) -> Result<(), store::Error> {
+    let Done {
+        counts, sent, last, ..
+    } = left_behind(deps, &job).await?;
+    if sent.is_empty() {
         return Ok(());
     }
+    take_back(deps, &job, &sent).await?;
     let now = deps.platform.clock.now();
-    let taken = deps.store.take_back(network, id, sent, now).await?;
-    deps.store.count_taken_back(after, taken).await
+    deps.store
+        .count_stopped(&job.after(counts, last, None, now))
+        .await
+}
+
+async fn take_back(deps: &Deps, job: &Job, sent: &[DeliveryId]) -> Result<(), store::Error> {
+    let now = deps.platform.clock.now();
+    let taken = deps.store.take_back(&job.network, job.id, sent, now);
+    match taken.await? {
+        0 => Ok(()),
+        taken => deps.store.count_taken_back(job, taken).await,
+    }
 }
 
 /// Sends the message for the next page. Should that fail, the one in hand is received again.
@@ -137,15 +167,7 @@ async fn fail(
 /// lost without harm.
 async fn tell(deps: &Deps, job: &Job, endpoint: &Endpoint, failed: Option<&str>) {
     let now = deps.platform.clock.now();
-    let more = json!({
-        "replayId": job.id.to_string(),
-        "status": if failed.is_some() { "failed" } else { "done" },
-        "reason": failed,
-        "found": job.counts.found,
-        "replayed": job.counts.replayed,
-        "skipped": job.counts.skipped,
-    });
-    let news = News::of("replay.finished", endpoint, &more);
+    let news = News::replay_finished(job, endpoint, failed);
     let id = EventId::generate(now, deps.platform.random.bytes());
     let outgoing = Outgoing::news(&job.network, &id, &news, now);
     drop(deps.events.send(&[outgoing]).await);

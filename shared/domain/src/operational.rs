@@ -16,6 +16,7 @@ use crate::endpoint::Endpoint;
 use crate::event_type::EventType;
 use crate::health::{Change, DISABLED_AFTER, Health};
 use crate::id::{DeliveryId, EndpointId, EventId};
+use crate::replay::Job;
 use crate::time::Timestamp;
 
 /// The type of the webhook that tells of a push: social.plus hands it to a network's own server.
@@ -113,6 +114,20 @@ impl News {
             about: Some(endpoint.id),
             data,
         }
+    }
+
+    /// A replay job came to its end: done, or failed for this reason.
+    #[must_use]
+    pub fn replay_finished(job: &Job, endpoint: &Endpoint, failed: Option<&str>) -> Self {
+        let more = json!({
+            "replayId": job.id.to_string(),
+            "status": if failed.is_some() { "failed" } else { "done" },
+            "reason": failed,
+            "found": job.counts.found,
+            "replayed": job.counts.replayed,
+            "skipped": job.counts.skipped,
+        });
+        Self::of("replay.finished", endpoint, &more)
     }
 
     /// Something about the network's pushes.

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! Queued ──first page──▶ Running ──last page──▶ Done
-//!    └──────────┬───────────┘
-//!               ├── asked to stop ──▶ Cancelled, what is still on its way taken back
+//!    └──────────┬───────────┘                 │
+//!               ├────── asked to stop ────────┴──▶ Cancelled, what was not tried yet taken back
 //!               └── nothing can be sent ──▶ Failed
 //! ```
 //!
@@ -182,9 +182,16 @@ impl Job {
         Duration::from_secs(u64::from(count.div_ceil(self.wanted.rate.max(1))))
     }
 
-    /// The job after a page, which was the last if there is no `next`.
+    /// The job after a page that ended with the delivery `last`, and was the last page if there is no
+    /// `next`.
     #[must_use]
-    pub fn after(self, page: Counts, next: Option<DeliveryId>, now: Timestamp) -> Self {
+    pub fn after(
+        self,
+        page: Counts,
+        last: Option<DeliveryId>,
+        next: Option<DeliveryId>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             state: if next.is_some() {
                 State::Running
@@ -197,7 +204,7 @@ impl Job {
                 skipped: self.counts.skipped.saturating_add(page.skipped),
                 taken_back: self.counts.taken_back.saturating_add(page.taken_back),
             },
-            cursor: next.or(self.cursor),
+            cursor: next.or(last).or(self.cursor),
             step: self.step.saturating_add(1),
             updated: now,
             ..self
@@ -221,7 +228,7 @@ impl Job {
             State::Running => format!("at work: {so_far} so far"),
             State::Done => format!("every delivery was looked at: {so_far}"),
             State::Cancelled => format!(
-                "stopped on request: {so_far}; {taken_back} of the queued ones were taken back before they were sent and stand where they stood before, the others are sent"
+                "stopped on request: {so_far}; {taken_back} of the queued ones were taken back before they were sent and stand where they stood before, the others were sent or are under way; see outcome"
             ),
             State::Failed => {
                 let reason = self
@@ -265,10 +272,13 @@ mod tests {
         let event = EventId::parse("e").unwrap();
         let next = DeliveryId::of(EndpointId::from_bytes([2; 16]), Timestamp::EPOCH, &event);
         let now = Timestamp::from_millis(9);
-        let running = job(50).after(page, Some(next), now);
+        let running = job(50).after(page, Some(next), Some(next), now);
         assert_eq!((running.state, running.step), (State::Running, 1));
         assert_eq!((running.cursor, running.updated), (Some(next), now));
-        let done = running.after(page, None, now);
+        let later = Timestamp::from_millis(3);
+        let last = DeliveryId::of(EndpointId::from_bytes([2; 16]), later, &event);
+        let done = running.after(page, Some(last), None, now);
+        assert_eq!(done.cursor, Some(last), "the last page was looked at too");
         assert_eq!(
             (done.state, done.step, done.counts.found),
             (State::Done, 2, 6)
@@ -287,6 +297,7 @@ mod tests {
                 .explain()
                 .contains("3 of the queued ones were taken back")
         );
+        assert!(cancelled.explain().ends_with("see outcome"));
         let failed = Job {
             state: State::Failed,
             reason: Some("the endpoint was deleted".to_owned()),

@@ -14,7 +14,8 @@ use crate::{Error, Store};
 
 impl Store {
     /// Keeps the whole answer to an attempt, for `retention` from the event's acceptance on; the
-    /// attempt itself keeps an excerpt.
+    /// attempt itself keeps an excerpt. Nothing is kept of a delivery that was expunged, however late
+    /// the answer is.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -26,7 +27,9 @@ impl Store {
         response: &Response,
         retention: Retention,
     ) -> Result<(), Error> {
-        let [pk, sk] = Key::response(network, id, number).attributes();
+        const OPERATION: &str = "keeping an answer";
+        let key = Key::response(network, id, number);
+        let [pk, sk] = key.attributes();
         self.client
             .put_item()
             .table_name(&self.table)
@@ -38,7 +41,13 @@ impl Store {
             .item("expires", expires_by(id.accepted(), retention))
             .send()
             .await
-            .map_err(Error::call("keeping an answer"))?;
+            .map_err(Error::call(OPERATION))?;
+        // An expunge marks the delivery before it deletes the answers: either it finds this one, or
+        // its mark is found here.
+        let delivery = self.get(&Key::delivery(network, id), OPERATION).await?;
+        if delivery.is_some_and(|delivery| delivery.contains_key("expungedAt")) {
+            self.forget(key, OPERATION).await?;
+        }
         Ok(())
     }
 

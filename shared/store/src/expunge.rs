@@ -140,7 +140,7 @@ impl Store {
         }
     }
 
-    async fn forget(&self, key: Key, operation: &'static str) -> Result<(), Error> {
+    pub(crate) async fn forget(&self, key: Key, operation: &'static str) -> Result<(), Error> {
         let [pk, sk] = key.attributes();
         self.client
             .delete_item()

@@ -160,8 +160,9 @@ impl Store {
         }
     }
 
-    /// Ends a job before it is done, failed with this reason or cancelled without one. `false` when
-    /// it has ended already.
+    /// Ends a job, failed with this reason or cancelled without one. `false` when that is not
+    /// possible any more: a job that is done can still be cancelled, because done means that all is
+    /// queued, not that it was sent.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -172,19 +173,26 @@ impl Store {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let state = failed.map_or(State::Cancelled, |_| State::Failed);
+        let from = match failed {
+            Some(_) => "#state IN (:queued, :running)",
+            None => "#state IN (:queued, :running, :done)",
+        };
         let mut set = "SET #state = :state, updated = :now".to_owned();
         let mut call = self
             .update(&Key::replay(network, endpoint, id))
-            .condition_expression("#state IN (:queued, :running)")
+            .condition_expression(from)
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":state", s(state.word()))
             .expression_attribute_values(":queued", s(State::Queued.word()))
             .expression_attribute_values(":running", s(State::Running.word()))
             .expression_attribute_values(":now", n(now.millis()));
-        if let Some(reason) = failed {
-            set.push_str(", failedFor = :reason");
-            call = call.expression_attribute_values(":reason", s(reason));
-        }
+        call = match failed {
+            Some(reason) => {
+                set.push_str(", failedFor = :reason");
+                call.expression_attribute_values(":reason", s(reason))
+            }
+            None => call.expression_attribute_values(":done", s(State::Done.word())),
+        };
         match call.update_expression(set).send().await {
             Ok(_) => Ok(true),
             Err(error) => refused(error, "stopping a replay job").map(|()| false),

@@ -80,6 +80,14 @@ pub enum Edit<'a> {
     Revoke,
     /// These are the sensitive headers from now on.
     Headers(&'a Headers),
+    /// These are the sensitive headers again, unless someone changed the entry after the change that
+    /// is undone.
+    Undo {
+        /// The generation which that change made.
+        made: u64,
+        /// As they were before it.
+        headers: &'a Headers,
+    },
 }
 
 impl std::fmt::Debug for Edit<'_> {
@@ -88,6 +96,7 @@ impl std::fmt::Debug for Edit<'_> {
             Self::Rotate { .. } => "Rotate(..)",
             Self::Revoke => "Revoke",
             Self::Headers(_) => "Headers(..)",
+            Self::Undo { .. } => "Undo(..)",
         })
     }
 }
@@ -102,6 +111,11 @@ impl Edit<'_> {
             } => entry.rotate((*key).clone(), *now, *grace_ends),
             Self::Revoke => entry.revoke(),
             Self::Headers(headers) => entry.headers = (*headers).clone(),
+            // This change counts as one already.
+            Self::Undo { made, headers } if entry.generation == made.saturating_add(1) => {
+                entry.headers = (*headers).clone();
+            }
+            Self::Undo { .. } => {}
         }
     }
 }

@@ -5,7 +5,7 @@ use http_api::page::{cursor, limit};
 use http_api::{Call, Failure, ProblemBody, Reply};
 use store::Order;
 
-use super::deliveries::filter;
+use super::deliveries::{filter, fitting};
 use crate::Deps;
 use crate::shape::{DeliveryBody, DeliveryPageBody};
 
@@ -48,7 +48,7 @@ impl Place {
     path = "/v1/networks/{network}/deliveries",
     operation_id = "listAllDeliveries",
     tag = "Deliveries",
-    summary = "Deliveries of all endpoints, such as every dead letter of the network",
+    summary = "Deliveries of all endpoints there are, such as their dead letters",
     description = "Endpoint after endpoint, oldest endpoint first; of each its deliveries, newest first. Those of a deleted endpoint are only at `/webhooks/{id}/deliveries`. A page looks at 25 endpoints at most and can be short, even empty, with more to come: go on while there is a `nextCursor`.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
@@ -102,7 +102,12 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             break;
         }
     }
-    let next_cursor = next.map(Place::text);
+    let (items, cut) = fitting(items);
+    let next_cursor = if cut {
+        items.last().map(|last| last.id.clone())
+    } else {
+        next.map(Place::text)
+    };
     Ok(Reply::json(200, &DeliveryPageBody { items, next_cursor }))
 }
 

@@ -34,7 +34,10 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let delivery = deps.store.delivery(&network, id).await?.ok_or(NOT_FOUND)?;
     let attempt = delivery.attempts.iter().find(|a| a.number == number);
     let body = AttemptBody::of(attempt.ok_or(NOT_FOUND)?);
-    let whole = deps.store.response(&network, id, number).await?;
+    let whole = match delivery.expunged {
+        Some(_) => None,
+        None => deps.store.response(&network, id, number).await?,
+    };
     let body = match whole {
         Some(whole) => body.with(&whole),
         None => body,

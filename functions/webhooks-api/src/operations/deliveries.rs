@@ -1,4 +1,5 @@
-use domain::id::{DeliveryId, EndpointId};
+use domain::delivery::State;
+use domain::id::{DeliveryId, EndpointId, NetworkId};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use store::{Delivery, DeliveryFilter, Order};
 
@@ -68,14 +69,52 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     {
         return Err(Problem::NotFound { what: "endpoint" }.into());
     }
-    let items = page.deliveries.iter().map(DeliveryBody::of).collect();
+    let bodies = bodies(deps, &network, endpoint, &page.deliveries).await?;
+    let (items, cut) = fitting(bodies);
+    let next = if cut {
+        items.last().map(|last| last.id.clone())
+    } else {
+        page.next.map(|id| id.to_string())
+    };
     Ok(Reply::json(
         200,
         &DeliveryPageBody {
             items,
-            next_cursor: page.next.map(|id| id.to_string()),
+            next_cursor: next,
         },
     ))
+}
+
+/// Most bytes of a page: Lambda refuses answers of more than 6 MB, in which every quote of this JSON
+/// is escaped once more.
+const MOST_BYTES: usize = 4_000_000;
+
+/// As many as one answer holds, at least one; and whether some were left out.
+pub(super) fn fitting(mut bodies: Vec<DeliveryBody>) -> (Vec<DeliveryBody>, bool) {
+    let mut size = 0_usize;
+    let fits = bodies.iter().take_while(|body| {
+        size = size.saturating_add(body.size());
+        size <= MOST_BYTES
+    });
+    let fits = fits.count().max(1);
+    let cut = fits < bodies.len();
+    bodies.truncate(fits);
+    (bodies, cut)
+}
+
+/// The deliveries of one endpoint, which may be deleted.
+async fn bodies(
+    deps: &Deps,
+    network: &NetworkId,
+    endpoint: EndpointId,
+    deliveries: &[Delivery],
+) -> Result<Vec<DeliveryBody>, Failure> {
+    let bodies = deliveries.iter().map(DeliveryBody::of);
+    let parked = deliveries.iter().any(|one| one.state == State::Parked);
+    if parked && deps.store.endpoint(network, endpoint).await?.is_none() {
+        return Ok(bodies.map(DeliveryBody::orphaned).collect());
+    }
+    Ok(bodies.collect())
 }
 
 pub(super) fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
@@ -111,7 +150,9 @@ pub(crate) fn get_doc() {}
 pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let delivery = find(deps, &call).await?;
-    Ok(Reply::json(200, &DeliveryBody::of(&delivery)))
+    let (network, endpoint) = (&delivery.network, delivery.id.endpoint());
+    let bodies = bodies(deps, network, endpoint, std::slice::from_ref(&delivery)).await?;
+    Ok(Reply::json(200, &bodies.first()))
 }
 
 /// The delivery named in the path.

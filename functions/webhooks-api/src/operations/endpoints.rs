@@ -4,6 +4,8 @@ use domain::id::EndpointId;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use serde_json::json;
 use store::DeliveryFilter;
+use telemetry::chain::chain;
+use telemetry::event::RequestFailed;
 
 use super::news;
 use crate::Deps;
@@ -106,10 +108,19 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     if !deps.store.delete_endpoint(&endpoint).await? {
         return Err(Problem::PreconditionFailed.into());
     }
-    deps.vault
-        .remove(&endpoint.network, endpoint.secret, endpoint.id)
-        .await?;
     news::report(deps, "endpoint.deleted", &endpoint, &json!({})).await;
+    let (network, at) = (&endpoint.network, endpoint.secret);
+    if let Err(error) = deps.vault.remove(network, at, endpoint.id).await {
+        // The endpoint is deleted all the same, and a repeated call would find none: a key that
+        // nothing signs with is left behind, for the operator's log.
+        let event = RequestFailed {
+            operation: "deleteEndpointSecret",
+            request_id: None,
+            error: chain(&error),
+        };
+        let now = deps.platform.clock.now();
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
     Ok(Reply::no_content())
 }
 

@@ -176,7 +176,7 @@ impl Fields {
         parsed
     }
 
-    /// Why an endpoint is switched off, in the caller's words.
+    /// The replay job that `field` names.
     pub(crate) fn replay(&mut self, field: &str, text: Option<&str>) -> Option<ReplayId> {
         let id = ReplayId::parse(text?);
         if id.is_none() {
@@ -185,6 +185,7 @@ impl Fields {
         id
     }
 
+    /// Why an endpoint is switched off, in the caller's words.
     pub(crate) fn reason(&mut self, text: Option<String>) -> String {
         let text = text.filter(|text| !text.is_empty());
         let text = text.unwrap_or_else(|| disabled::BY_REQUEST.to_owned());

@@ -214,9 +214,11 @@ async fn shown(deps: &Deps, job: &Job) -> Result<Reply, Failure> {
 /// The deliveries that a job queued so far and that nobody replayed since.
 fn queued_by(job: &Job) -> DeliveryFilter {
     let wanted = &job.wanted;
+    // Of one that ended, a page may have queued more than was written down.
+    let at_work = matches!(job.state, State::Queued | State::Running);
     let looked_at = job
         .cursor
-        .filter(|_| job.state != State::Done)
+        .filter(|_| at_work)
         .map(|last| last.accepted().after(MOMENT));
     DeliveryFilter {
         replayed_by: Some(job.id),
@@ -241,7 +243,7 @@ async fn named(deps: &Deps, call: &Call) -> Result<Job, Failure> {
     operation_id = "cancelReplay",
     tag = "Deliveries",
     summary = "Stop a replay job",
-    description = "What it queued and nobody tried to send yet is taken back, and stands where it stood before: `takenBack` says how many that were. What was sent, or is being sent right now, stays so. Of a very large job one call may not take back all; `outcome.pending` says how many are still to be sent, and cancelling again goes on.",
+    description = "What it queued and nobody tried to send yet is taken back, and stands where it stood before: `takenBack` says how many that were. A job that is done has queued everything, which may be far from sent, so it can be cancelled too; one that failed cannot. What was sent, or is being sent right now, stays so. Of a very large job one call may not take back all; `outcome.pending` says how many are still to be sent, and cancelling again goes on.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -267,7 +269,7 @@ pub(crate) async fn cancel(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::WrongState {
             what: "replay job",
             state: job.state.word(),
-            allowed: "queued or running",
+            allowed: "queued, running or done",
             action: "cancelled",
         }
         .into());
@@ -281,7 +283,7 @@ pub(crate) async fn cancel(deps: &Deps, call: Call) -> Result<Reply, Failure> {
 }
 
 /// Takes back what a cancelled job queued and nobody tried yet. A page that is under way takes back
-/// its own.
+/// what it queues after this.
 async fn take_back(deps: &Deps, job: &Job, now: Timestamp) -> Result<u64, Failure> {
     let filter = DeliveryFilter {
         states: vec![delivery::State::Pending { next_attempt: None }],

@@ -1,4 +1,4 @@
-use domain::endpoint::{Disabled, Endpoint, Limits, disabled};
+use domain::endpoint::{Disabled, Endpoint, Limits, SecretRef, disabled};
 use domain::operational::News;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
@@ -45,18 +45,23 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     check_version(&call, &endpoint)?;
     let now = deps.platform.clock.now();
     let kept = kept(deps, &endpoint, &request, now).await?;
-    let was_enabled = endpoint.is_enabled();
+    let (was_enabled, before) = (endpoint.is_enabled(), endpoint.secret);
     let enabled = request.enabled == Some(true) && !was_enabled;
-    if enabled {
-        recovered(deps, &endpoint).await?;
-    }
     let (mut changed, sensitive) = changed(deps, endpoint, request, &kept, now)?;
+    // Only now: what is refused changes nothing.
+    if enabled {
+        recovered(deps, &changed).await?;
+    }
     if let Some(sensitive) = sensitive.filter(|sensitive| *sensitive != kept) {
         let (network, at) = (&changed.network, changed.secret);
         let edit = Edit::Headers(&sensitive);
         changed.secret = deps.vault.edit(network, at, changed.id, &edit).await?;
     }
-    if !deps.store.update_endpoint(&changed).await? {
+    let updated = deps.store.update_endpoint(&changed).await;
+    if changed.secret != before && !matches!(updated, Ok(true)) {
+        undo(deps, &changed, before, &kept).await?;
+    }
+    if !updated? {
         return Err(Problem::PreconditionFailed.into());
     }
     news::report(deps, "endpoint.updated", &changed, &json!({})).await;
@@ -84,6 +89,27 @@ async fn kept(
     let (network, at) = (&endpoint.network, endpoint.secret);
     let material = deps.vault.material(network, at, endpoint.id, now).await?;
     Ok(material.headers().clone())
+}
+
+/// Puts the sensitive values back that were there before a change whose record was not written,
+/// unless the record asks for others by now: its own after all, or those of another change.
+async fn undo(
+    deps: &Deps,
+    changed: &Endpoint,
+    before: SecretRef,
+    kept: &Headers,
+) -> Result<(), Failure> {
+    let (network, id) = (&changed.network, changed.id);
+    let now = deps.store.endpoint(network, id).await?;
+    if now.is_none_or(|now| now.secret != before) {
+        return Ok(());
+    }
+    let edit = Edit::Undo {
+        made: changed.secret.generation,
+        headers: kept,
+    };
+    deps.vault.edit(network, changed.secret, id, &edit).await?;
+    Ok(())
 }
 
 /// The endpoint with its changes, and the sensitive values if headers were among them.

@@ -107,6 +107,24 @@ impl DeliveryBody {
     }
 }
 
+impl DeliveryBody {
+    /// The same when its endpoint was deleted: what is parked cannot be sent any more.
+    pub(crate) fn orphaned(self) -> Self {
+        if self.parked.is_none() {
+            return self;
+        }
+        Self {
+            explanation: "it was kept because its endpoint was disabled or its replay cancelled; the endpoint was deleted since, so it cannot be sent any more; discard it".to_owned(),
+            ..self
+        }
+    }
+
+    /// Roughly how many bytes of JSON it is.
+    pub(crate) fn size(&self) -> usize {
+        serde_json::to_string(self).map_or(0, |text| text.len())
+    }
+}
+
 impl ParkedBody {
     fn of(cause: &Cause) -> Self {
         Self {

@@ -2,10 +2,15 @@
 
 use std::collections::HashSet;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::endpoint::SecretRef;
+use domain::id::{EndpointId, NetworkId};
+use domain::time::Timestamp;
+use runtime::Random;
 use serde_json::json;
 use testkit::Receiver;
 
-use crate::harness::Fanfare;
+use crate::harness::{Answer, Fanfare};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_lives_from_create_to_delete_and_shows_its_secret_once() {
@@ -153,5 +158,97 @@ async fn an_endpoint_created_just_after_its_ring_was_read_is_delivered_to_at_onc
         let received = receiver.wait_for(arrived).await;
         assert!(received.iter().any(|webhook| webhook.verifies(&secret)));
     }
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_whose_secret_cannot_be_deleted_is_deleted_and_told_of_all_the_same() {
+    let fanfare = Fanfare::start().await;
+    let told = Receiver::accepting().await;
+    fanfare.endpoint(&told.url(), &["endpoint.deleted"]).await;
+    let (id, _) = fanfare.endpoint("http://127.0.0.1:9/x", &["*"]).await;
+    let functions = &fanfare.system.template().functions;
+    let api = functions.iter().find(|one| one.package == "webhooks-api");
+    let ring = format!(
+        "{}webhooks/demo/0",
+        api.unwrap().environment["SECRET_PREFIX"]
+    );
+    let secrets = fanfare.system.aws().secretsmanager();
+    let unreadable = secrets.put_secret_value().secret_id(ring);
+    unreadable.secret_string("garbage").send().await.unwrap();
+
+    let path = format!("/webhooks/{id}");
+    let admin = fanfare.admin();
+    let gone = fanfare.call(&admin, "DELETE", &path, "", &[]).await;
+    assert_eq!(gone.status, 204);
+    assert_eq!(fanfare.get(&path).await.status, 404);
+    // It is in the queue, and its delivery on record; signing it needs the ring that is broken.
+    fanfare
+        .until("/deliveries", |a| {
+            a.body["items"][0]["eventType"] == "endpoint.deleted"
+        })
+        .await;
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_change_leaves_the_health_alone() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::start(|_, _| 410_u16).await;
+    let (id, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    let path = format!("/webhooks/{id}");
+    let known = |a: &Answer| a.body["enabled"] == false && a.body["health"]["failures"] == 1;
+    let off = fanfare.until(&path, known).await;
+    let change = r#"{"enabled":true,"url":"ftp://x"}"#;
+    let admin = fanfare.admin();
+    let refused = fanfare.call(&admin, "PATCH", &path, change, &[]).await;
+    assert_eq!(refused.status, 422);
+    let after = fanfare.get(&path).await;
+    assert_eq!(after.body["health"], off.body["health"]);
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_could_not_be_recorded_leaves_the_sensitive_headers_as_they_were() {
+    let fanfare = Fanfare::start().await;
+    let admin = fanfare.admin();
+    let headers =
+        |value: &str| json!([{ "name": "authorization", "value": value, "sensitive": true }]);
+    let made = json!({ "url": "http://127.0.0.1:9/x", "headers": headers("old") });
+    let made = fanfare.post(&admin, "/webhooks", &made).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    let id = EndpointId::parse(&made.text("/id")).unwrap();
+    let table = &fanfare.system.template().tables[0].name;
+    let dynamodb = fanfare.system.aws().dynamodb();
+    let scanned = dynamodb.scan().table_name(table).send().await.unwrap();
+    let mut items = scanned.items().iter();
+    let network = items.find(|item| item.contains_key("endpointsVersion"));
+    // A version that nothing can be added to: the change is not written.
+    let mut broken = network.unwrap().clone();
+    broken.insert(
+        "endpointsVersion".to_owned(),
+        AttributeValue::S("x".to_owned()),
+    );
+    let put = dynamodb.put_item().table_name(table);
+    put.set_item(Some(broken)).send().await.unwrap();
+
+    let url = format!("{}/v1/networks/demo/webhooks/{id}", fanfare.system.api());
+    let change = json!({ "headers": headers("new") }).to_string();
+    let request = fanfare.http.patch(url).bearer_auth(&admin).body(change);
+    assert_eq!(request.send().await.unwrap().status(), 500);
+    let functions = &fanfare.system.template().functions;
+    let api = functions.iter().find(|one| one.package == "webhooks-api");
+    let prefix = &api.unwrap().environment["SECRET_PREFIX"];
+    let secrets = fanfare.system.aws().secretsmanager();
+    let vault = vault::Vault::new(secrets, prefix, Random::system());
+    let network = NetworkId::parse("demo").unwrap();
+    let now = Timestamp::EPOCH;
+    let at = SecretRef {
+        ring: 0,
+        generation: 1,
+    };
+    let material = vault.material(&network, at, id, now).await.unwrap();
+    assert_eq!(material.headers()["authorization"].as_str(), "old");
     fanfare.system.stop().await;
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use domain::id::{DeliveryId, NetworkId};
+use domain::network::Retention;
 use serde_json::{Value, json};
 use testkit::{ManualClock, Receiver, Scripted};
 
@@ -97,4 +99,47 @@ async fn an_expunged_event_is_known_but_not_what_it_said_nor_what_was_answered()
     assert_eq!(expunge(&fanfare, "nobody").await.problem(), "not-found");
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 2);
+}
+
+/// The answer is kept after the attempt is on record, so an expunge may come in between.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_kept_too_late_is_neither_shown_nor_left_there() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::start(|_, _| Scripted {
+        body: "your secret is 4711 ".repeat(100),
+        ..Scripted::from(500)
+    })
+    .await;
+    let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    fanfare
+        .report(&json!({ "id": "late", "event": "a.b", "data": {} }))
+        .await;
+    let list = format!("/webhooks/{endpoint}/deliveries");
+    let tried = fanfare
+        .until(&list, |a| a.body["items"][0]["attemptCount"] == 1)
+        .await;
+    let attempt = format!("/deliveries/{}/attempts/1", tried.text("/items/0/id"));
+    let whole = |a: &Answer| a.body["response"]["body"].as_str().map(str::len) == Some(2_000);
+    fanfare.until(&attempt, whole).await;
+    let table = &fanfare.system.template().tables[0].name;
+    let dynamodb = fanfare.system.aws().dynamodb();
+    let store = store::Store::new(dynamodb.clone(), table);
+    let network = NetworkId::parse("demo").unwrap();
+    let id = DeliveryId::parse(&tried.text("/items/0/id")).unwrap();
+    let kept = store.response(&network, id, 1).await.unwrap().unwrap();
+    let scanned = dynamodb.scan().table_name(table).send().await.unwrap();
+    let mut items = scanned.items().iter();
+    let item = items.find(|item| item["pk"].as_s().unwrap().starts_with("R#"));
+    let item = item.unwrap().clone();
+
+    assert_eq!(expunge(&fanfare, "late").await.status, 204);
+    // It is there for a moment, until whoever kept it sees the mark.
+    let put = dynamodb.put_item().table_name(table).set_item(Some(item));
+    put.send().await.unwrap();
+    let shown = fanfare.get(&attempt).await;
+    assert_eq!((shown.status, &shown.body["response"]), (200, &Value::Null));
+    let late = store.keep_response(&network, id, 1, &kept, Retention::default());
+    late.await.unwrap();
+    assert_eq!(store.response(&network, id, 1).await.unwrap(), None);
+    fanfare.system.stop().await;
 }

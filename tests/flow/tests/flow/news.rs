@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use domain::id::{EndpointId, NetworkId, ReplayId};
 use domain::operational;
+use domain::replay::{DEFAULT_STATES, Job, Wanted};
+use domain::time::Timestamp;
 use serde_json::{Value, json};
 use testkit::{ManualClock, Receiver};
 
@@ -153,5 +156,52 @@ async fn news_say_what_their_examples_say() {
         advance(&fanfare, &clock, Duration::from_secs(1)).await;
     }
     assert_eq!(seen, expected);
+    fanfare.system.stop().await;
+}
+
+/// Its message went through the queue too often: quarantine ends the job, and says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_given_up_is_news_too() {
+    let fanfare = Fanfare::start().await;
+    let told = Receiver::accepting().await;
+    fanfare.endpoint(&told.url(), &["replay.finished"]).await;
+    let (endpoint, _) = fanfare.endpoint("http://127.0.0.1:9/x", &["*"]).await;
+    let now = Timestamp::from_millis(START);
+    let wanted = Wanted {
+        since: Timestamp::EPOCH,
+        until: now,
+        states: DEFAULT_STATES.to_vec(),
+        event_types: Vec::new(),
+        rate: 1,
+    };
+    let id = ReplayId::generate(now, [7; 10]);
+    let of = EndpointId::parse(&endpoint).unwrap();
+    let job = Job::new(id, NetworkId::parse("demo").unwrap(), of, wanted, now);
+    let table = &fanfare.system.template().tables[0].name;
+    let store = store::Store::new(fanfare.system.aws().dynamodb(), table);
+    store.create_replay(&job).await.unwrap();
+    let message =
+        json!({ "networkId": "demo", "endpointId": endpoint, "replayId": id.to_string() });
+    let dead_letters = "http://sqs.local/000000000000/ReplayDeadLetterQueue";
+    let sqs = fanfare.system.aws().sqs();
+    let call = sqs.send_message().queue_url(dead_letters);
+    call.message_body(message.to_string()).send().await.unwrap();
+
+    let got = told.wait_for(1).await;
+    let body: Value = serde_json::from_slice(&got[0].body).unwrap();
+    assert_eq!(body["event"], "replay.finished");
+    let data = &body["data"];
+    let (schema, example) = described(&fanfare, "replay.finished").await;
+    assert!(schema.is_valid(data), "{data}");
+    assert_eq!(keys(data), keys(&example));
+    assert_eq!(
+        (&data["replayId"], &data["endpointId"], &data["status"]),
+        (&json!(id.to_string()), &json!(endpoint), &json!("failed"))
+    );
+    let reason = data["reason"].as_str().unwrap();
+    let seen = fanfare
+        .get(&format!("/webhooks/{endpoint}/replays/{id}"))
+        .await;
+    assert!(seen.text("/explanation").contains(reason), "{}", seen.body);
     fanfare.system.stop().await;
 }

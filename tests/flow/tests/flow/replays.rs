@@ -4,7 +4,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_local::Service;
+use domain::id::{EndpointId, NetworkId, ReplayId};
 use serde_json::{Value, json};
+use store::{DeliveryFilter, Order, Round};
 use testkit::{ManualClock, Receiver};
 
 use crate::harness::{Answer, Fanfare};
@@ -355,4 +357,128 @@ async fn a_job_can_be_cancelled_and_ends_by_itself_when_nothing_can_be_sent() {
         .await;
     assert_eq!((nobody.status, nobody.problem()), (404, "not-found"));
     fanfare.system.stop().await;
+}
+
+fn table(fanfare: &Fanfare) -> store::Store {
+    let table = &fanfare.system.template().tables[0].name;
+    store::Store::new(fanfare.system.aws().dynamodb(), table)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_done_can_be_cancelled_as_long_as_what_it_queued_is_not_sent() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 5).await;
+    clock.advance(Duration::from_secs(60));
+    let slow = json!({ "since": "2027-01-01T00:00:00Z", "ratePerSecond": 1 });
+    let job = replay(&fanfare, &endpoint, &slow).await;
+    let progress = format!("/webhooks/{endpoint}/replays/{}", job.text("/id"));
+    // One page has them all: the job is done, but only the first is sent.
+    let done = fanfare
+        .until(&progress, |a| a.body["outcome"]["delivered"] == 1)
+        .await;
+    assert_eq!(
+        (
+            done.text("/status").as_str(),
+            &done.body["outcome"]["pending"]
+        ),
+        ("done", &json!(4))
+    );
+    let cancelled = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.body);
+    assert_eq!(
+        (
+            cancelled.text("/status").as_str(),
+            &cancelled.body["takenBack"]
+        ),
+        ("cancelled", &json!(4))
+    );
+    assert_eq!(
+        cancelled.body["outcome"],
+        json!({ "delivered": 1, "dead": 0, "pending": 0, "parked": 4, "discarded": 0, "complete": true })
+    );
+    for _ in 0..6 {
+        advance(&fanfare, &clock, Duration::from_secs(1)).await;
+        fanfare.system.embedded().sqs().idle().await;
+    }
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 1);
+}
+
+/// A process dies after it queued its page and before it took it back; the message comes again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_dead_process_queued_for_a_cancelled_job_is_taken_back_when_its_message_returns() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 15).await;
+    let path = format!("/webhooks/{endpoint}");
+    clock.advance(Duration::from_secs(60));
+    let slow = json!({ "since": "2027-01-01T00:00:00Z", "ratePerSecond": 1 });
+    let job = replay(&fanfare, &endpoint, &slow).await;
+    let progress = format!("{path}/replays/{}", job.text("/id"));
+    fanfare
+        .until(&progress, |a| a.body["outcome"]["delivered"] == 1)
+        .await;
+    let cancelled = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!(cancelled.body["takenBack"], 9);
+
+    // The last page, as that process left it: the five that were not looked at before.
+    let store = table(&fanfare);
+    let network = NetworkId::parse("demo").unwrap();
+    let of = EndpointId::parse(&endpoint).unwrap();
+    let id = ReplayId::parse(&job.text("/id")).unwrap();
+    let recorded = store.replay(&network, of, id).await.unwrap().unwrap();
+    let all = DeliveryFilter::default();
+    let order = Order::OldestFirst(recorded.cursor);
+    let rest = store.list_deliveries(&network, of, &all, order, 50).await;
+    let rest = rest.unwrap().deliveries;
+    assert_eq!(rest.len(), 5);
+    let now = clock.now();
+    for delivery in &rest {
+        let round = Round {
+            next: now.after(Duration::from_secs(5)),
+            now,
+            job: Some(id),
+        };
+        assert!(store.begin_round(delivery, round).await.unwrap());
+    }
+    let seen = fanfare.get(&progress).await;
+    assert_eq!(
+        seen.body["outcome"]["pending"], 5,
+        "the outcome has the page that was under way"
+    );
+    let message =
+        json!({ "networkId": "demo", "endpointId": endpoint, "replayId": job.text("/id") });
+    for _ in 0..2 {
+        let sqs = fanfare.system.aws().sqs();
+        let call = sqs
+            .send_message()
+            .queue_url("http://sqs.local/000000000000/ReplayQueue");
+        call.message_body(message.to_string()).send().await.unwrap();
+    }
+    let cleared = fanfare
+        .until(&progress, |a| {
+            a.body["outcome"]["pending"] == 0 && a.body["found"] == 15
+        })
+        .await;
+    let counts = ["replayed", "takenBack"].map(|name| cleared.body[name].clone());
+    assert_eq!(counts, [json!(15), json!(14)]);
+    fanfare.system.embedded().sqs().idle().await;
+    let same = fanfare.get(&progress).await;
+    assert_eq!(same.body["found"], 15, "the second message counts nothing");
+
+    // Should the message not come again either, a second cancel reaches the page.
+    let delivery = store.delivery(&network, rest[0].id).await.unwrap().unwrap();
+    let round = Round {
+        next: now,
+        now,
+        job: Some(id),
+    };
+    assert!(store.begin_round(&delivery, round).await.unwrap());
+    let again = operate(&fanfare, &format!("{progress}/cancel")).await;
+    assert_eq!(again.body["takenBack"], 15);
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 1);
 }
