@@ -10,7 +10,7 @@ use domain::matching::{Destination, Subscribers, Verdict, plan};
 use domain::network::{Retention, Rules};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, owner, read_event};
+use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, Turn, owner, read_event};
 use queue::{Outgoing, Record};
 use store::{Quarantined, Taken};
 use telemetry::event::{DuplicateEventDropped, MessageQuarantined};
@@ -197,7 +197,7 @@ impl Owing<'_> {
             endpoint_version: known.map_or(0, |known| known.version),
             // Someone else may have sent or resumed it before.
             repeated: self.continued || !fresh || cause.is_some(),
-            reserved: false,
+            turn: Turn::Unasked,
             body: self.body.clone(),
         };
         Ok(Owed {

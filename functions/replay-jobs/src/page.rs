@@ -9,7 +9,7 @@ use domain::replay::{Counts, Job};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::Outgoing;
-use queue::message::DeliveryMessage;
+use queue::message::{DeliveryMessage, Turn};
 use store::{Delivery, DeliveryFilter, Order, Round};
 use telemetry::chain::chain;
 use telemetry::event::RecordFailed;
@@ -174,7 +174,7 @@ fn message(endpoint: &Endpoint, delivery: &Delivery, delay: Duration) -> Outgoin
         endpoint_version: endpoint.version,
         // The sweep knows of it too, and a repeated page sends it again.
         repeated: true,
-        reserved: false,
+        turn: Turn::Unasked,
         body: None,
     };
     Outgoing {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::delivery::RESCUE_AFTER;
 use domain::time::Timestamp;
 use futures::future::join_all;
-use queue::message::DeliveryMessage;
+use queue::message::{DeliveryMessage, Turn};
 use queue::{MAX_DELAY, Outgoing};
 use store::{DUE_SHARDS, Due};
 
@@ -102,7 +102,7 @@ fn message(due: &Due, now: Timestamp) -> Outgoing {
         endpoint_version: 0,
         // Another message for the same attempt may still be on its way.
         repeated: true,
-        reserved: false,
+        turn: Turn::Unasked,
         body: None,
     };
     let delay = due.next.since(now).min(MAX_DELAY);

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use domain::delivery::State;
 use domain::endpoint::Limits;
 use domain::health::Admission;
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
-use queue::message::DeliveryMessage;
-use store::Slot;
+use queue::MAX_DELAY;
+use queue::message::{DeliveryMessage, Turn};
+use store::{Pace, Slot};
 use telemetry::chain::chain;
 
 use crate::Deps;
@@ -26,6 +28,11 @@ const FULL: Duration = Duration::from_secs(1);
 /// Waiters come back spread over this long after the moment, so that they do not come in step.
 const SPREAD: Duration = Duration::from_secs(2);
 
+/// A retry or a replay, which is late already, queues up at an endpoint with a rate only when its
+/// moment would come this soon. So a first try, which always may, waits for those that came first
+/// and at most this long for any other.
+const SOON: Duration = Duration::from_secs(30);
+
 /// What was decided.
 #[derive(Debug)]
 pub(crate) enum Admitted {
@@ -33,6 +40,8 @@ pub(crate) enum Admitted {
     Go(Option<Slot>),
     /// Come back at this moment.
     Later(Later),
+    /// The attempt was made already, or is owed no more: it is to take nobody's place.
+    Stale,
 }
 
 /// A moment to come back at.
@@ -40,6 +49,8 @@ pub(crate) enum Admitted {
 pub(crate) struct Later {
     pub(crate) at: Timestamp,
     pub(crate) why: Why,
+    /// What the message is to say when it comes back.
+    pub(crate) turn: Turn,
 }
 
 /// Why an attempt waits.
@@ -49,6 +60,8 @@ pub(crate) enum Why {
     BreakerOpen,
     /// Its rate is used up until then; that moment is reserved.
     Rate,
+    /// Its rate is used up for longer than a late attempt may queue; nothing is reserved.
+    Behind,
     /// As many attempts as it takes are under way.
     InFlight,
     /// Another holder of the same message may be making this attempt, or died making it.
@@ -60,13 +73,15 @@ impl Why {
         match self {
             Self::BreakerOpen => "breaker_open",
             Self::Rate => "rate_per_second",
+            Self::Behind => "behind_first_tries",
             Self::InFlight => "max_in_flight",
             Self::Claimed => "claimed",
         }
     }
 }
 
-/// Asks breaker and limits.
+/// Asks breaker and limits; for a `suspect`, whose attempt another message may have made, first
+/// whether it is still owed, so that it wins no probe and no place for nothing.
 ///
 /// # Errors
 /// When the table does not answer.
@@ -74,6 +89,7 @@ pub(crate) async fn admit(
     deps: &Deps,
     known: &Known,
     message: &DeliveryMessage,
+    suspect: bool,
     now: Timestamp,
 ) -> Result<Admitted, String> {
     let endpoint = &known.endpoint;
@@ -82,11 +98,14 @@ pub(crate) async fn admit(
         return Ok(Admitted::Go(None));
     }
     let asked = async {
+        if suspect && !is_owed(deps, message).await? {
+            return Ok(Admitted::Stale);
+        }
         if let Some(at) = breaker(deps, known, now).await? {
             return Ok(later(deps, at, Why::BreakerOpen));
         }
-        if let Some(at) = rate(deps, known, message, now).await? {
-            return Ok(Admitted::Later(Later { at, why: Why::Rate }));
+        if let Some(later) = rate(deps, known, message, now).await? {
+            return Ok(Admitted::Later(later));
         }
         let Some(most) = endpoint.limits.max_in_flight else {
             return Ok(Admitted::Go(None));
@@ -102,7 +121,19 @@ pub(crate) async fn admit(
 
 fn later(deps: &Deps, at: Timestamp, why: Why) -> Admitted {
     let at = at.after(SPREAD.mul_f64(deps.platform.random.fraction()));
-    Admitted::Later(Later { at, why })
+    let turn = Turn::Unasked;
+    Admitted::Later(Later { at, why, turn })
+}
+
+/// Whether the record still lacks the attempt. One that is parked by now does too: the claim sees
+/// to it.
+async fn is_owed(deps: &Deps, message: &DeliveryMessage) -> Result<bool, store::Error> {
+    let (network, id) = (&message.network, message.delivery);
+    let delivery = deps.store.delivery(network, id).await?;
+    Ok(delivery.is_some_and(|delivery| {
+        let open = matches!(delivery.state, State::Pending { .. } | State::Parked);
+        open && delivery.made.saturating_add(1) == message.attempt
+    }))
 }
 
 /// The moment to come back at, if the breaker is open and this attempt is not its probe.
@@ -138,29 +169,67 @@ async fn breaker(
     })
 }
 
-/// The moment reserved, if that is not now.
+/// When to come back and why, if its moment is not now.
 async fn rate(
     deps: &Deps,
     known: &Known,
     message: &DeliveryMessage,
     now: Timestamp,
-) -> Result<Option<Timestamp>, store::Error> {
-    let Some(rate) = known.endpoint.limits.rate_per_second else {
+) -> Result<Option<Later>, store::Error> {
+    let Some(per_second) = known.endpoint.limits.rate_per_second else {
         return Ok(None);
     };
-    // This is that moment.
-    if message.reserved {
-        return Ok(None);
-    }
-    let interval = Duration::from_secs(1) / rate.max(1);
-    let (network, id) = (&known.endpoint.network, known.endpoint.id);
-    let at = deps.store.reserve_rate(network, id, interval, now).await?;
+    let reserved = match message.turn {
+        Turn::Come => return Ok(None),
+        // The queue holds a message back for a quarter of an hour at most, so it can be early.
+        Turn::Reserved { at, per_second: by } if by == per_second => Some(at),
+        // Reserved by another rate than today's, its moment counts for nothing.
+        Turn::Reserved { .. } | Turn::Unasked | Turn::SentAway(_) => {
+            let version = known.endpoint.version;
+            let pace = Pace {
+                per_second,
+                version,
+            };
+            let latest = (!is_first_try(message)).then(|| now.after(SOON));
+            let (network, id) = (&known.endpoint.network, known.endpoint.id);
+            let store = &deps.store;
+            store.reserve_rate(network, id, pace, latest, now).await?
+        }
+    };
+    let Some(at) = reserved else {
+        return Ok(Some(sent_away(deps, message, now)));
+    };
     let wait = at.since(now);
     if wait > NEAR {
-        return Ok(Some(at));
+        return Ok(Some(Later {
+            at,
+            why: Why::Rate,
+            turn: Turn::Reserved { at, per_second },
+        }));
     }
     tokio::time::sleep(wait).await;
     Ok(None)
+}
+
+fn is_first_try(message: &DeliveryMessage) -> bool {
+    message.attempt == 1 && !message.repeated
+}
+
+/// A random while from now, twice as long each time, so that a backlog of late attempts that is much
+/// larger than the rate does not knock every minute.
+fn sent_away(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Later {
+    let times = match message.turn {
+        Turn::SentAway(times) => times,
+        Turn::Unasked | Turn::Reserved { .. } | Turn::Come => 0,
+    };
+    let spread = SOON.saturating_mul(2_u32.saturating_pow(times));
+    let spread = spread.min(MAX_DELAY.saturating_sub(SOON));
+    let wait = SOON.saturating_add(spread.mul_f64(deps.platform.random.fraction()));
+    Later {
+        at: now.after(wait),
+        why: Why::Behind,
+        turn: Turn::SentAway(times.saturating_add(1)),
+    }
 }
 
 /// A free place among `most`, looked for from a random one on.

@@ -15,7 +15,7 @@ use domain::id::{DeliveryId, NetworkId};
 use domain::operational::{self, News};
 use domain::time::Timestamp;
 use queue::Record;
-use queue::message::DeliveryMessage;
+use queue::message::{DeliveryMessage, Turn};
 use store::{Claim, Claimant, Finished, Recorded, Slot};
 use telemetry::chain::chain;
 
@@ -106,7 +106,8 @@ pub(crate) async fn run(
     if let Some(why) = &known.endpoint.disabled {
         return Box::pin(park(deps, message, why, now)).await;
     }
-    match admit(deps, &known, &message, now).await? {
+    match admit(deps, &known, &message, suspect, now).await? {
+        Admitted::Stale => Ok(Attempted::Stale),
         Admitted::Later(later) => Box::pin(postpone(deps, message, later, came_before, now)).await,
         Admitted::Go(slot) => {
             let attempted = attempt(deps, message, Arc::clone(&known), suspect, began).await;
@@ -156,6 +157,7 @@ fn await_holder(deps: &Deps, message: DeliveryMessage, until: Timestamp) -> Atte
         // A holder whose clock is wrong is not waited for any longer.
         at: until.min(now.after(CLAIM)),
         why: Why::Claimed,
+        turn: message.turn,
     };
     tell::postponed(deps, &message, later, now);
     let again = DeliveryMessage {
@@ -312,13 +314,14 @@ async fn postpone(
     now: Timestamp,
 ) -> Result<Attempted, String> {
     tell::postponed(deps, &message, later, now);
-    let reserved = later.why == Why::Rate;
     let wait = later.at.since(now);
     let mut message = DeliveryMessage {
-        reserved,
+        turn: later.turn,
         ..message
     };
-    if came_before || later.why == Why::BreakerOpen || wait > UNWRITTEN_WAIT {
+    // These come back again and again: each wait is short, and yet they add up.
+    let again_and_again = matches!(later.why, Why::BreakerOpen | Why::Behind);
+    if came_before || again_and_again || wait > UNWRITTEN_WAIT {
         let (network, id) = (&message.network, message.delivery);
         let due = if came_before {
             later.at
@@ -480,7 +483,7 @@ fn next_message(message: DeliveryMessage) -> DeliveryMessage {
     DeliveryMessage {
         attempt: message.attempt.saturating_add(1),
         repeated: false,
-        reserved: false,
+        turn: Turn::Unasked,
         ..message
     }
 }

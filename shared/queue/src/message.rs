@@ -3,13 +3,17 @@
 use domain::event::{Checked, Draft, Event, MAX_BYTES, Origin};
 use domain::event_type::EventType;
 use domain::field::FieldError;
-use domain::id::{DeliveryId, EndpointId, EventId, NetworkId};
+use domain::id::{EndpointId, EventId, NetworkId};
 use domain::matching::Audience;
 use domain::operational::{self, News};
 use domain::push::request::{self, Request};
 use domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+
+mod delivery;
+
+pub use delivery::{DeliveryMessage, EventBody, Turn};
 
 /// A message of the events queue: an event as a producer may send it straight to SQS.
 #[derive(Debug, Serialize, Deserialize)]
@@ -345,151 +349,6 @@ pub(crate) fn write<T: Serialize>(wire: &T) -> String {
             .replace('\u{FFFF}', "\\uffff");
     }
     text
-}
-
-/// A message of the webhook queue: make attempt `attempt` of delivery `delivery`.
-#[derive(Debug, Clone)]
-pub struct DeliveryMessage {
-    /// The network whose endpoint it goes to.
-    pub network: NetworkId,
-    /// Names the endpoint too.
-    pub delivery: DeliveryId,
-    /// What is delivered; also where its body is read when it does not ride.
-    pub event: EventId,
-    /// From 1.
-    pub attempt: u32,
-    /// Version the endpoint had when this was sent; an older cached endpoint is stale.
-    pub endpoint_version: u64,
-    /// The message may be a copy of one sent before: look at the record first.
-    pub repeated: bool,
-    /// It comes at the moment that a limited endpoint gave it, and need not ask again.
-    pub reserved: bool,
-    /// The event itself; absent when it is too large to ride, or when the sender had not read it.
-    pub body: Option<EventBody>,
-}
-
-/// What of an event a receiver is told.
-#[derive(Debug, Clone)]
-pub struct EventBody {
-    /// What endpoints choose by.
-    pub event_type: EventType,
-    /// When it happened, as the producer says; else when it was accepted.
-    pub timestamp: Timestamp,
-    /// 1 to 32 visible ASCII characters.
-    pub version: String,
-    /// A JSON object, with the whitespace and key order of the producer.
-    pub data: Box<RawValue>,
-}
-
-/// SQS bills a message in chunks of 64 KiB, so a larger body costs more than reading it back.
-const MAX_RIDING: usize = 60 * 1024;
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct DeliveryWire {
-    network_id: String,
-    delivery_id: String,
-    event_id: String,
-    attempt: u32,
-    endpoint_version: u64,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    repeated: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    reserved: bool,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    event: Option<BodyWire>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct BodyWire {
-    event: String,
-    timestamp: u64,
-    version: String,
-    data: Box<RawValue>,
-}
-
-impl EventBody {
-    /// The part of `event` that rides in a message; `None` when it is too large to.
-    #[must_use]
-    pub fn riding(event: &Event) -> Option<Self> {
-        (event.data.get().len() <= MAX_RIDING).then(|| Self {
-            event_type: event.event_type.clone(),
-            timestamp: event.timestamp,
-            version: event.version.clone(),
-            data: event.data.clone(),
-        })
-    }
-}
-
-impl DeliveryMessage {
-    /// The message's JSON, as [`read`](Self::read) takes it.
-    #[must_use]
-    pub fn write(&self) -> String {
-        let wire = DeliveryWire {
-            network_id: self.network.to_string(),
-            delivery_id: self.delivery.to_string(),
-            event_id: self.event.to_string(),
-            attempt: self.attempt,
-            endpoint_version: self.endpoint_version,
-            repeated: self.repeated,
-            reserved: self.reserved,
-            event: self.body.as_ref().map(|body| BodyWire {
-                event: body.event_type.to_string(),
-                timestamp: body.timestamp.millis(),
-                version: body.version.clone(),
-                data: body.data.clone(),
-            }),
-        };
-        write(&wire)
-    }
-
-    /// # Errors
-    /// When the body is not one of ours.
-    pub fn read(body: &str) -> Result<Self, Malformed> {
-        let wire: DeliveryWire = serde_json::from_str(body).map_err(Malformed::Json)?;
-        let bad = Malformed::foreign;
-        if wire.attempt == 0 {
-            return Err(bad("attempt"));
-        }
-        let body = wire.event.map(|body| {
-            Some(EventBody {
-                event_type: EventType::parse(&body.event)?,
-                timestamp: Timestamp::from_millis(body.timestamp),
-                version: body.version,
-                data: body.data,
-            })
-        });
-        Ok(Self {
-            network: NetworkId::parse(&wire.network_id).ok_or_else(|| bad("networkId"))?,
-            delivery: DeliveryId::parse(&wire.delivery_id).ok_or_else(|| bad("deliveryId"))?,
-            event: EventId::parse(&wire.event_id).ok_or_else(|| bad("eventId"))?,
-            attempt: wire.attempt,
-            endpoint_version: wire.endpoint_version,
-            repeated: wire.repeated,
-            reserved: wire.reserved,
-            body: match body {
-                None => None,
-                Some(None) => return Err(bad("event")),
-                Some(body) => body,
-            },
-        })
-    }
-
-    /// The event as the receiver is told it, when it rode along.
-    #[must_use]
-    pub fn riding_event(&self) -> Option<Event> {
-        let body = self.body.as_ref()?;
-        Some(Event {
-            id: self.event.clone(),
-            network: self.network.clone(),
-            event_type: body.event_type.clone(),
-            data: body.data.clone(),
-            timestamp: body.timestamp,
-            version: body.version.clone(),
-            accepted: self.delivery.accepted(),
-        })
-    }
 }
 
 #[cfg(test)]

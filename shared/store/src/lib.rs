@@ -40,7 +40,7 @@ pub use expiry::{Dated, Watch};
 pub use health::KnownHealth;
 pub use idempotency::Before;
 pub use ledger::{Entry, Hour};
-pub use limits::Slot;
+pub use limits::{Pace, Slot};
 pub use listing::{Counted, DeliveryFilter, DeliveryPage, Order};
 pub use network::NetworkState;
 pub use push::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 
@@ -14,10 +14,6 @@ use crate::{Error, Store};
 
 /// How often a reservation is tried while others come in between.
 const MAX_ROUNDS: usize = 10;
-
-fn micros(interval: Duration) -> u64 {
-    u64::try_from(interval.as_micros()).unwrap_or(u64::MAX)
-}
 
 fn micros_of(time: Timestamp) -> u64 {
     time.millis().saturating_mul(1000)
@@ -30,10 +26,38 @@ pub struct Slot {
     until: Timestamp,
 }
 
+/// How fast attempts to an endpoint may follow each other, and who says so.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// Attempts a second; 0 counts as 1.
+    pub per_second: u32,
+    /// The endpoint's version when this was read: what an older one says does not undo it.
+    pub version: u64,
+}
+
+impl Pace {
+    fn interval(self) -> u64 {
+        let interval = Duration::from_secs(1) / self.per_second.max(1);
+        u64::try_from(interval.as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// What came of a wish to queue up.
+enum Queued {
+    At(Timestamp),
+    /// Nobody waits, or all who do wait by a rate that was changed since.
+    Nobody,
+    TooLong,
+}
+
 impl Store {
-    /// Reserves the next moment at which an attempt to this endpoint may begin, attempts being
-    /// `interval` apart to the microsecond: the generic cell rate algorithm (ITU-T I.371) with one atomic write per
-    /// attempt. The moment can lie ahead; the caller then comes back at it with nothing to reserve.
+    /// Reserves the next moment at which an attempt to this endpoint may begin, attempts being as
+    /// far apart as `pace` says to the microsecond: the generic cell rate algorithm (ITU-T I.371)
+    /// with one atomic write per attempt. The moment can lie ahead; the caller then comes back at it
+    /// with nothing to reserve. `None`, and nothing reserved, when it would be after `latest`.
+    ///
+    /// When the endpoint's rate was changed since the last reservation, those who wait by the old
+    /// one hold nobody back: they must ask again when they come.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -41,16 +65,19 @@ impl Store {
         &self,
         network: &NetworkId,
         id: EndpointId,
-        interval: Duration,
+        pace: Pace,
+        latest: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Timestamp, Error> {
+    ) -> Result<Option<Timestamp>, Error> {
         // Between the two questions another can begin; then it is asked again.
         for _ in 0..MAX_ROUNDS {
-            if let Some(at) = self.queue_up(network, id, interval, now).await? {
-                return Ok(at);
+            match self.queue_up(network, id, pace, latest, now).await? {
+                Queued::At(at) => return Ok(Some(at)),
+                Queued::TooLong => return Ok(None),
+                Queued::Nobody => {}
             }
-            if self.begin(network, id, interval, now).await? {
-                return Ok(now);
+            if self.begin(network, id, pace, now).await? {
+                return Ok(Some(now));
             }
         }
         Err(Error::Item {
@@ -59,50 +86,78 @@ impl Store {
         })
     }
 
-    /// The next place behind those who wait; `None` when nobody does.
+    /// The next place behind those who wait.
     async fn queue_up(
         &self,
         network: &NetworkId,
         id: EndpointId,
-        interval: Duration,
+        pace: Pace,
+        latest: Option<Timestamp>,
         now: Timestamp,
-    ) -> Result<Option<Timestamp>, Error> {
+    ) -> Result<Queued, Error> {
         const OPERATION: &str = "reserving a later moment";
+        let latest = latest.map_or(u64::MAX, micros_of);
         let sent = self
             .update(&Key::limits(network, id))
-            .update_expression("SET nextFree = nextFree + :interval")
-            .condition_expression("nextFree > :now")
-            .expression_attribute_values(":interval", n(micros(interval)))
+            .update_expression(
+                "SET nextFree = nextFree + :interval, perSecond = if_not_exists(perSecond, :rate), rateVersion = if_not_exists(rateVersion, :version)",
+            )
+            .condition_expression(
+                "nextFree > :now AND nextFree <= :latest AND (attribute_not_exists(perSecond) OR perSecond = :rate OR rateVersion >= :version)",
+            )
+            .expression_attribute_values(":interval", n(pace.interval()))
+            .expression_attribute_values(":rate", n(pace.per_second))
+            .expression_attribute_values(":version", n(pace.version))
+            .expression_attribute_values(":latest", n(latest))
             .expression_attribute_values(":now", n(micros_of(now)))
             .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let updated = match sent {
-            Ok(updated) => updated,
-            Err(error) if refused(&error) => return Ok(None),
-            Err(error) => return Err(Error::call(OPERATION)(error)),
+        let error = match sent {
+            Ok(updated) => {
+                let item = updated.attributes.unwrap_or_default();
+                let next = Reader::new(&item, OPERATION).number("nextFree")?;
+                let at = next.saturating_sub(pace.interval());
+                // Not a millisecond early.
+                return Ok(Queued::At(Timestamp::from_millis(at.div_ceil(1000))));
+            }
+            Err(error) => error,
         };
-        let item = updated.attributes.unwrap_or_default();
-        let next = Reader::new(&item, OPERATION).number("nextFree")?;
-        let at = next.saturating_sub(micros(interval));
-        // Not a millisecond early.
-        Ok(Some(Timestamp::from_millis(at.div_ceil(1000))))
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+            error.as_service_error()
+        else {
+            return Err(Error::call(OPERATION)(error));
+        };
+        let there = failed.item().map(|item| Reader::new(item, OPERATION));
+        Ok(match there {
+            Some(there)
+                if there.maybe_number("nextFree") > Some(latest) && !outdated(&there, pace) =>
+            {
+                Queued::TooLong
+            }
+            Some(_) | None => Queued::Nobody,
+        })
     }
 
-    /// Whether the moment is `now`, because nobody waits.
+    /// Whether the moment is `now`, because nobody waits by the rate of today.
     async fn begin(
         &self,
         network: &NetworkId,
         id: EndpointId,
-        interval: Duration,
+        pace: Pace,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let next = micros_of(now).saturating_add(micros(interval));
+        let next = micros_of(now).saturating_add(pace.interval());
         let sent = self
             .update(&Key::limits(network, id))
-            .update_expression("SET nextFree = :next")
-            .condition_expression("attribute_not_exists(nextFree) OR nextFree <= :now")
+            .update_expression("SET nextFree = :next, perSecond = :rate, rateVersion = :version")
+            .condition_expression(
+                "attribute_not_exists(nextFree) OR nextFree <= :now OR (attribute_exists(perSecond) AND perSecond <> :rate AND rateVersion < :version)",
+            )
             .expression_attribute_values(":next", n(next))
+            .expression_attribute_values(":rate", n(pace.per_second))
+            .expression_attribute_values(":version", n(pace.version))
             .expression_attribute_values(":now", n(micros_of(now)))
             .send()
             .await;
@@ -166,6 +221,13 @@ impl Store {
             Err(error) => Err(Error::call("giving a place back")(error)),
         }
     }
+}
+
+/// Whether what is reserved was reserved by a rate that the endpoint no longer has.
+fn outdated(there: &Reader<'_>, pace: Pace) -> bool {
+    let rate = there.maybe_number("perSecond");
+    rate.is_some_and(|rate| rate != u64::from(pace.per_second))
+        && there.maybe_number("rateVersion") < Some(pace.version)
 }
 
 fn slot(number: u32) -> String {

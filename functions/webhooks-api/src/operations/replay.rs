@@ -8,7 +8,7 @@ use domain::id::DeliveryId;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use queue::Outgoing;
-use queue::message::DeliveryMessage;
+use queue::message::{DeliveryMessage, Turn};
 use store::{Delivery, Round};
 use telemetry::event::RequestFailed;
 
@@ -86,7 +86,7 @@ async fn send(deps: &Deps, delivery: &Delivery, endpoint: &Endpoint, now: Timest
         attempt: delivery.made.saturating_add(1),
         endpoint_version: endpoint.version,
         repeated: true,
-        reserved: false,
+        turn: Turn::Unasked,
         body: None,
     };
     let outgoing = Outgoing {

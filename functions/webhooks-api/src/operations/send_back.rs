@@ -2,7 +2,7 @@
 
 use http_api::{Failure, Problem};
 use queue::Queue;
-use queue::message::{DeliveryMessage, Reported, read_event, resend_event};
+use queue::message::{DeliveryMessage, Reported, Turn, read_event, resend_event};
 use queue::push::{AudienceMessage, Held, PushMessage};
 use store::Quarantined;
 
@@ -94,7 +94,7 @@ fn delivery(message: &Quarantined) -> Option<String> {
     let again = DeliveryMessage {
         repeated: true,
         // The moment that was its own is over.
-        reserved: false,
+        turn: Turn::Unasked,
         ..delivery
     };
     Some(again.write())

@@ -1,4 +1,5 @@
 use super::*;
+use domain::id::DeliveryId;
 use proptest::prelude::*;
 
 const AT: Timestamp = Timestamp::EPOCH;
@@ -82,10 +83,36 @@ fn an_event_sent_straight_to_the_queue_is_read_or_refused_with_the_reason() {
     );
 }
 
+fn turns() -> impl Strategy<Value = Turn> {
+    prop_oneof![
+        Just(Turn::Unasked),
+        Just(Turn::Come),
+        any::<u32>().prop_map(Turn::SentAway),
+        (0_u64..(1 << 47), 1_u32..501).prop_map(|(at, per_second)| Turn::Reserved {
+            at: Timestamp::from_millis(at),
+            per_second,
+        }),
+    ]
+}
+
+#[test]
+fn a_moment_that_an_earlier_version_kept_has_come() {
+    let event = EventId::parse("evt_1").unwrap();
+    let delivery = DeliveryId::of(EndpointId::from_bytes([7; 16]), AT, &event);
+    for (reserved, turn) in [(true, Turn::Come), (false, Turn::Unasked)] {
+        let body = serde_json::json!({
+            "networkId": "demo", "deliveryId": delivery.to_string(), "eventId": "evt_1",
+            "attempt": 1, "endpointVersion": 3, "reserved": reserved,
+        });
+        let read = DeliveryMessage::read(&body.to_string()).unwrap();
+        assert_eq!(read.turn, turn);
+    }
+}
+
 proptest! {
     #[test]
     fn messages_come_back_as_they_were_sent(
-        owner: [u8; 16], millis in 0_u64..(1 << 47), attempt in 1_u32..9, version: u64, repeated: bool, rides: bool, text in ".{0,40}"
+        owner: [u8; 16], millis in 0_u64..(1 << 47), attempt in 1_u32..9, version: u64, repeated: bool, turn in turns(), rides: bool, text in ".{0,40}"
     ) {
         let event = EventId::parse("evt_1").unwrap();
         let accepted = Timestamp::from_millis(millis);
@@ -97,7 +124,7 @@ proptest! {
             attempt,
             endpoint_version: version,
             repeated,
-            reserved: !repeated,
+            turn,
             body: rides.then(|| EventBody {
                 event_type: EventType::parse("a.b").unwrap(),
                 timestamp: accepted,
@@ -107,6 +134,7 @@ proptest! {
         };
         let read = DeliveryMessage::read(&sent.write()).unwrap();
         prop_assert_eq!(read.write(), sent.write());
+        prop_assert_eq!(read.turn, turn);
         prop_assert_eq!(read.riding_event().map(|e| e.data.get().to_owned()), rides.then(|| data.get().to_owned()));
     }
 

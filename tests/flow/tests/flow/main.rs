@@ -25,6 +25,7 @@ mod push;
 mod push_settings;
 mod push_trouble;
 mod quarantine;
+mod rate;
 mod receivers;
 mod refuse;
 mod replays;

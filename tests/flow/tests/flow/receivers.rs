@@ -220,14 +220,18 @@ async fn a_rate_whose_interval_is_uneven_is_kept_to_the_last_webhook() {
     let network = domain::id::NetworkId::parse("demo").unwrap();
     let table = &fanfare.system.template().tables[0].name;
     let store = store::Store::new(fanfare.system.aws().dynamodb(), table);
-    let interval = Duration::from_secs(1) / RATE;
+    let pace = store::Pace {
+        per_second: RATE,
+        version: 1,
+    };
     let begin = clock.now();
     let mut seconds = std::collections::BTreeMap::new();
     let mut last = begin;
     for _ in 0..3 * RATE {
         let at = store
-            .reserve_rate(&network, id, interval, clock.now())
+            .reserve_rate(&network, id, pace, None, clock.now())
             .await
+            .unwrap()
             .unwrap();
         // Whole milliseconds, so the gaps are of 2 or 3, and never less than one attempt's share.
         assert!(
