@@ -129,6 +129,19 @@ impl Key {
         }
     }
 
+    /// What of a long message's text its record has no room for, from part 1; apart from the records,
+    /// which are listed.
+    pub(crate) fn quarantine_part(
+        network: Option<&NetworkId>,
+        (at, message_id): (u64, &str),
+        part: usize,
+    ) -> Self {
+        Self {
+            pk: format!("{}#{at:013}#{message_id}", quarantine_partition(network)),
+            sk: format!("{part:03}"),
+        }
+    }
+
     pub(crate) fn ledger(network: &NetworkId, hour: Hour, token: [u8; 10]) -> Self {
         let [first, ..] = token;
         Self {

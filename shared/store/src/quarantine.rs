@@ -22,7 +22,7 @@ pub struct Quarantined {
     pub reason: String,
     /// When SQS took the message; records are ordered by it.
     pub at: Timestamp,
-    /// The message's text as received; cut to 350 KiB when kept.
+    /// The message's text as received.
     pub body: String,
 }
 
@@ -82,12 +82,27 @@ impl Store {
     /// # Errors
     /// When the table does not answer.
     pub async fn quarantine(&self, message: &Quarantined) -> Result<(), Error> {
-        let [pk, sk] = Key::quarantine(
-            message.network.as_ref(),
-            message.at.millis(),
-            &message.message_id,
-        )
-        .attributes();
+        let network = message.network.as_ref();
+        let name = (message.at.millis(), message.message_id.as_str());
+        let mut parts = parts(&message.body);
+        let first = parts.next().unwrap_or_default();
+        // Before the record, which says how many there are.
+        let mut more = 0_usize;
+        for text in parts {
+            more += 1;
+            let [pk, sk] = Key::quarantine_part(network, name, more).attributes();
+            self.client
+                .put_item()
+                .table_name(&self.table)
+                .item(pk.0, pk.1)
+                .item(sk.0, sk.1)
+                .item("body", pack_text(text))
+                .item("expires", expires(message.at))
+                .send()
+                .await
+                .map_err(Error::call("quarantining a long message"))?;
+        }
+        let [pk, sk] = Key::quarantine(network, name.0, name.1).attributes();
         self.client
             .put_item()
             .table_name(&self.table)
@@ -97,7 +112,8 @@ impl Store {
             .item("messageId", s(&message.message_id))
             .item("reason", s(cut(&message.reason, MAX_REASON)))
             .item("at", n(message.at.millis()))
-            .item("body", pack_text(cut(&message.body, MAX_BODY)))
+            .item("body", pack_text(first))
+            .item("parts", n(more))
             .item("expires", expires(message.at))
             .send()
             .await
@@ -130,9 +146,10 @@ impl Store {
             .send()
             .await
             .map_err(Error::call(OPERATION))?;
-        let items = page.items().iter();
-        let messages = items.map(|item| read(&Reader::new(item, OPERATION), network));
-        let messages: Vec<_> = messages.collect::<Result<_, _>>()?;
+        let mut messages = Vec::with_capacity(page.items().len());
+        for item in page.items() {
+            messages.push(self.whole(&Reader::new(item, OPERATION), network).await?);
+        }
         let more = page.last_evaluated_key().is_some();
         let next = messages.last().filter(|_| more).map(Quarantined::id);
         Ok(QuarantinePage { messages, next })
@@ -149,9 +166,11 @@ impl Store {
     ) -> Result<Option<Quarantined>, Error> {
         const OPERATION: &str = "reading a quarantined message";
         let key = Key::quarantine(network, id.at.millis(), &id.message_id);
-        let item = self.get(&key, OPERATION).await?;
-        item.map(|item| read(&Reader::new(&item, OPERATION), network))
-            .transpose()
+        let Some(item) = self.get(&key, OPERATION).await? else {
+            return Ok(None);
+        };
+        let reader = Reader::new(&item, OPERATION);
+        self.whole(&reader, network).await.map(Some)
     }
 
     /// Forgets a quarantined message: it went back to its queue, or nobody wants it.
@@ -163,18 +182,49 @@ impl Store {
         network: Option<&NetworkId>,
         id: &QuarantineId,
     ) -> Result<(), Error> {
-        let key = Key::quarantine(network, id.at.millis(), &id.message_id);
-        let [pk, sk] = key.attributes();
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
-            .send()
-            .await
-            .map_err(Error::call("forgetting a quarantined message"))?;
+        const OPERATION: &str = "forgetting a quarantined message";
+        let name = (id.at.millis(), id.message_id.as_str());
+        let record = Key::quarantine(network, name.0, name.1);
+        let found = self.get(&record, OPERATION).await?;
+        let more = found.map_or(0, |item| more_parts(&Reader::new(&item, OPERATION)));
+        // The record last, so that whoever comes again finds how many parts there are.
+        let parts = (1..=more).map(|part| Key::quarantine_part(network, name, part));
+        for key in parts.chain([record]) {
+            let [pk, sk] = key.attributes();
+            self.client
+                .delete_item()
+                .table_name(&self.table)
+                .key(pk.0, pk.1)
+                .key(sk.0, sk.1)
+                .send()
+                .await
+                .map_err(Error::call(OPERATION))?;
+        }
         Ok(())
     }
+
+    /// The message of a record, with the parts of its text that lie elsewhere.
+    async fn whole(
+        &self,
+        item: &Reader<'_>,
+        network: Option<&NetworkId>,
+    ) -> Result<Quarantined, Error> {
+        let mut message = read(item, network)?;
+        let at = message.at.millis();
+        for part in 1..=more_parts(item) {
+            let key = Key::quarantine_part(network, (at, &message.message_id), part);
+            let found = self.get(&key, item.operation).await?;
+            let text = found.and_then(|found| unpack_text(found.get("body")?));
+            message.body += &text.ok_or_else(|| item.bad("parts"))?;
+        }
+        Ok(message)
+    }
+}
+
+/// How many parts there are beside the first.
+fn more_parts(item: &Reader<'_>) -> usize {
+    let more = item.maybe_number("parts").unwrap_or_default();
+    usize::try_from(more).unwrap_or_default()
 }
 
 fn read(item: &Reader<'_>, network: Option<&NetworkId>) -> Result<Quarantined, Error> {
@@ -189,12 +239,21 @@ fn read(item: &Reader<'_>, network: Option<&NetworkId>) -> Result<Quarantined, E
     })
 }
 
-/// An SQS message may hold 1 MiB, an item 400 KB. What we accept is at most 256 KiB, so only
-/// foreign noise is ever cut.
-const MAX_BODY: usize = 350 * 1024;
+/// An SQS message may hold 1 MiB, an item 400 KB: a text longer than this lies in several.
+const MAX_PART: usize = 350 * 1024;
 
 /// A reason can quote the message.
 const MAX_REASON: usize = 1024;
+
+/// The text in pieces that have room in an item.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let part = cut(rest, MAX_PART);
+        rest = rest.get(part.len()..).unwrap_or_default();
+        (!part.is_empty()).then_some(part)
+    })
+}
 
 fn cut(text: &str, bytes: usize) -> &str {
     text.get(..text.floor_char_boundary(bytes))
@@ -204,6 +263,19 @@ fn cut(text: &str, bytes: usize) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_lies_in_parts_and_loses_no_letter() {
+        for length in [0, 1, MAX_PART, MAX_PART + 1, 3 * MAX_PART] {
+            // Two bytes a letter behind one of one byte, so that a border falls within a letter.
+            let text = format!("x{}", "é".repeat(length / 2));
+            let pieces: Vec<_> = parts(&text).collect();
+            assert_eq!(pieces.concat(), text);
+            assert!(pieces.len() <= text.len() / MAX_PART + 1);
+            assert!(pieces.iter().all(|piece| piece.len() <= MAX_PART));
+        }
+        assert_eq!(parts("").count(), 0);
+    }
 
     #[test]
     fn ids_come_back_as_they_were_and_nothing_else_is_one() {

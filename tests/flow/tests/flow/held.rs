@@ -3,16 +3,10 @@
 use std::time::Duration;
 
 use domain::credential::{Environment, Provider};
-use domain::id::{EventId, NetworkId};
-use domain::operational::News;
-use domain::time::Timestamp;
 use serde_json::json;
-use simulator::{Fault, Target};
-use store::{Owed, Paused};
 use testkit::{ManualClock, push_certificate};
 
-use crate::harness::Answer;
-use crate::phones::{phone, slot, until_later};
+use crate::phones::{phone, slot};
 use crate::retry::{START, fanfare_at};
 
 #[tokio::test(flavor = "multi_thread")]

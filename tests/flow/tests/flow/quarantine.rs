@@ -165,3 +165,33 @@ async fn what_names_no_network_is_the_operators_alone() {
     list(0).await;
     fanfare.system.stop().await;
 }
+
+/// Longer than an item of the table may be, as an event with a push to thousands is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_message_is_kept_whole_and_goes_back_whole() {
+    let fanfare = Fanfare::start().await;
+    let sqs = fanfare.system.aws().sqs();
+    let queue = fanfare.system.events_queue_url().unwrap().to_owned();
+    let text: Vec<_> = (0..12_000)
+        .map(|n: u32| format!("{:032x}", u128::from(n).pow(4)))
+        .collect();
+    let body = json!({ "networkId": "demo", "event": "not a name", "data": { "users": text } });
+    let body = body.to_string();
+    let call = sqs.send_message().queue_url(&queue);
+    call.message_body(&body).send().await.unwrap();
+    let kept = |a: &Answer| a.body["items"][0]["bodyBytes"] == body.len();
+    let first = fanfare.until("/quarantine", kept).await;
+    assert!(body.len() > 400_000);
+
+    let id = first.text("/items/0/id");
+    let replayed = operate(&fanfare, &format!("/quarantine/{id}/replay")).await;
+    assert_eq!(replayed.status, 202);
+    // Its cause is not mended: it comes back, for the same reason and as long.
+    let again = |a: &Answer| kept(a) && a.body["items"][0]["id"] != first.body["items"][0]["id"];
+    let again = fanfare.until("/quarantine", again).await;
+    assert_eq!(
+        again.body["items"][0]["reason"],
+        first.body["items"][0]["reason"]
+    );
+    assert_eq!(again.body["items"].as_array().unwrap().len(), 1);
+}
