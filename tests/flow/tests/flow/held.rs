@@ -1,4 +1,4 @@
-//! What is said of a credential must not keep its pushes waiting, and must be true of those that wait.
+//! What is said of a push that waits must be true of it.
 
 use std::time::Duration;
 
