@@ -87,11 +87,10 @@ fn destination(endpoint: &Endpoint) -> Destination {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::{Disabled, Format, KeepResponses, Limits, SecretRef, Timeout, disabled};
+    use crate::endpoint::{Disabled, disabled};
     use crate::event_type::{EventType, Pattern};
     use crate::filter::Filter;
     use crate::id::{EventId, NetworkId};
-    use crate::signing::Scheme;
     use crate::time::Timestamp;
     use proptest::prelude::*;
     use serde_json::value::RawValue;
@@ -100,31 +99,12 @@ mod tests {
     fn endpoint(number: u8, pattern: &str, enabled: bool) -> Endpoint {
         Endpoint {
             id: EndpointId::from_bytes([number; 16]),
-            network: NetworkId::parse("demo").unwrap(),
-            url: "https://example.com/".to_owned(),
-            description: None,
             event_types: vec![Pattern::parse(pattern).unwrap()],
-            filter: None,
-            format: Format::default(),
-            headers: Vec::new(),
-            timeout: Timeout::default(),
-            schedule: None,
-            limits: Limits::default(),
-            keep_responses: KeepResponses::default(),
             disabled: (!enabled).then(|| Disabled {
                 reason: disabled::BY_REQUEST.to_owned(),
                 at: Timestamp::EPOCH,
             }),
-            signing: Scheme::default(),
-            public_keys: Vec::new(),
-            secret: SecretRef {
-                ring: 0,
-                generation: 1,
-            },
-            certificate_ends: None,
-            version: 1,
-            created: Timestamp::default(),
-            updated: Timestamp::default(),
+            ..Endpoint::sample()
         }
     }
 
