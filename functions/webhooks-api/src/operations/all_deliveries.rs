@@ -5,7 +5,7 @@ use http_api::page::{cursor, limit};
 use http_api::{Call, Failure, ProblemBody, Reply};
 use store::Order;
 
-use super::deliveries::{filter, fitting};
+use super::deliveries::{filter, page_of};
 use crate::Deps;
 use crate::shape::{DeliveryBody, DeliveryPageBody};
 
@@ -102,13 +102,7 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             break;
         }
     }
-    let (items, cut) = fitting(items);
-    let next_cursor = if cut {
-        items.last().map(|last| last.id.clone())
-    } else {
-        next.map(Place::text)
-    };
-    Ok(Reply::json(200, &DeliveryPageBody { items, next_cursor }))
+    Ok(page_of(items, next.map(Place::text)))
 }
 
 #[cfg(test)]

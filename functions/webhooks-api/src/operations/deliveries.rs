@@ -70,36 +70,29 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::NotFound { what: "endpoint" }.into());
     }
     let bodies = bodies(deps, &network, endpoint, &page.deliveries).await?;
-    let (items, cut) = fitting(bodies);
-    let next = if cut {
-        items.last().map(|last| last.id.clone())
-    } else {
-        page.next.map(|id| id.to_string())
-    };
-    Ok(Reply::json(
-        200,
-        &DeliveryPageBody {
-            items,
-            next_cursor: next,
-        },
-    ))
+    Ok(page_of(bodies, page.next.map(|id| id.to_string())))
 }
 
 /// Most bytes of a page: Lambda refuses answers of more than 6 MB, in which every quote of this JSON
 /// is escaped once more.
 const MOST_BYTES: usize = 4_000_000;
 
-/// As many as one answer holds, at least one; and whether some were left out.
-pub(super) fn fitting(mut bodies: Vec<DeliveryBody>) -> (Vec<DeliveryBody>, bool) {
+/// As many as one answer holds, at least one; `next` goes on behind all of them.
+pub(super) fn page_of(mut items: Vec<DeliveryBody>, next: Option<String>) -> Reply {
     let mut size = 0_usize;
-    let fits = bodies.iter().take_while(|body| {
+    let fits = items.iter().take_while(|body| {
         size = size.saturating_add(body.size());
         size <= MOST_BYTES
     });
     let fits = fits.count().max(1);
-    let cut = fits < bodies.len();
-    bodies.truncate(fits);
-    (bodies, cut)
+    let cut = fits < items.len();
+    items.truncate(fits);
+    let next_cursor = if cut {
+        items.last().map(|last| last.id.clone())
+    } else {
+        next
+    };
+    Reply::json(200, &DeliveryPageBody { items, next_cursor })
 }
 
 /// The deliveries of one endpoint, which may be deleted.
