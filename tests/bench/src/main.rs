@@ -4,6 +4,7 @@
     reason = "the tables are what this program is for"
 )]
 
+mod apns;
 mod cold;
 mod cost;
 mod dispatch;

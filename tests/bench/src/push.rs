@@ -1,12 +1,10 @@
 //! `bench push`: push-dispatch over one warm connection against a bare HTTP/2 loop, and what a
 //! push to many costs from the event to the last phone.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::SqsEvent;
-use bytes::Bytes;
-use credential::{ApnsCertificate, Credential};
+use credential::Credential;
 use domain::credential::{Environment, Facts, Fingerprint, Platform, Provider, Record, Slot};
 use domain::id::{CredentialId, EventId, NetworkId};
 use domain::push::device::{Device, DeviceId, Token, UserId};
@@ -14,24 +12,16 @@ use domain::push::gate::Trail;
 use domain::push::message::{Push, Text};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use http_body_util::{BodyExt as _, Full};
-use hyper::Request;
-use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use providers::{Class, Client, Hosts, MessageId, Mode, Order};
 use push_dispatch::Deps;
 use queue::push::PushMessage;
 use runtime::{Aws, Clock, Platform as Runtime, Random};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
 use serde_json::json;
 use store::{PushRecord, PushState, Store};
 use telemetry::Telemetry;
 use testkit::push_certificate;
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 use vault::Vault;
 
+use crate::apns::{bare_loop, client_loop};
 use crate::dispatch::batch;
 use crate::error::Failed;
 use crate::measure::{OneThread, cpu_seconds, median, peak_memory_mib, rate};
@@ -42,7 +32,7 @@ use crate::world::World;
 use crate::{PushArgs, Rounds, instant};
 
 /// Pushes under way at the same time.
-const IN_FLIGHT: usize = 500;
+pub(crate) const IN_FLIGHT: usize = 500;
 const BATCH: usize = 10;
 
 /// Registrations under way while a broadcast is prepared.
@@ -105,10 +95,17 @@ async fn measure(Rounds { rounds, events }: Rounds) -> Result<Measured, Failed> 
     let thread = OneThread::start()?;
     let mut measured = Measured::default();
     for round in 0..rounds {
-        let bare = bare_loop(&phones, certificate, count);
-        measured.bare.push(thread.run(bare)?);
-        let client = client_loop(&phones, &credential, count);
-        measured.client.push(thread.run(client)?);
+        let bare = || thread.run(bare_loop(&phones, certificate, count));
+        let client = || thread.run(client_loop(&phones, &credential, count));
+        // Neither always goes first.
+        let (bare, client) = if round % 2 == 0 {
+            (bare()?, client()?)
+        } else {
+            let client = client()?;
+            (bare()?, client)
+        };
+        measured.bare.push(bare);
+        measured.client.push(client);
         let stored = deps(&world, &phones, world.system.aws().clone())?;
         let at_once = Aws::over(instant::over(embedded.http_client()));
         let at_once = deps(&world, &phones, at_once)?;
@@ -233,7 +230,7 @@ fn deps(world: &World, phones: &Phones, aws: Aws) -> Result<Deps, Failed> {
     Ok(Deps::new(&platform)?)
 }
 
-fn device(number: usize) -> Result<Device, Failed> {
+pub(crate) fn device(number: usize) -> Result<Device, Failed> {
     let token = Token::parse(&format!("{number:064x}"), Provider::Apns);
     let id = DeviceId::parse(&format!("d{number}"));
     let (id, token) = id
@@ -249,12 +246,12 @@ fn device(number: usize) -> Result<Device, Failed> {
 }
 
 /// A payload of 1 KiB.
-fn text() -> String {
+pub(crate) fn text() -> String {
     "A message of about the length that people write. ".repeat(20)
 }
 
 /// The push of all measurements.
-fn push() -> Push {
+pub(crate) fn push() -> Push {
     Push {
         body: Some(Text::plain(text())),
         ..Push::default()
@@ -324,114 +321,6 @@ async fn dispatch(deps: &Deps, messages: &[String]) -> Result<Pace, Failed> {
             messages.len()
         ))),
     }
-}
-
-/// The function's way to Apple without the function.
-async fn client_loop(
-    phones: &Phones,
-    credential: &Credential,
-    count: usize,
-) -> Result<Pace, Failed> {
-    let hosts = Hosts::stand_ins(phones.stand_ins())?;
-    let client = Client::new(credential, Environment::Production, &hosts)?;
-    let (push, now) = (push(), Clock::system().now());
-    let devices: Vec<_> = (0..count).map(device).collect::<Result<_, _>>()?;
-    let (client, push, devices) = (&client, &push, &devices);
-    let send = |number: usize| async move {
-        let device = devices.get(number);
-        let device = device.ok_or_else(|| Failed::new("no such device"))?;
-        let order = Order {
-            push,
-            platform: device.slot.platform(),
-            token: &device.token,
-            id: MessageId::from_bytes(u128::try_from(number)?.to_be_bytes()),
-            accepted: now,
-        };
-        let answer = client.send(&order, Mode::Send, now, push_dispatch::DEADLINE);
-        let class = answer.await?.class;
-        if class == Class::Delivered {
-            return Ok(());
-        }
-        let word = class.word();
-        Err(Failed::new(format!("a push was not delivered: {word}")))
-    };
-    // Opens the connection.
-    send(0).await?;
-    let (cpu, started) = (cpu_seconds(), Instant::now());
-    let sent = stream::iter((0..count).map(send)).buffer_unordered(IN_FLIGHT);
-    sent.try_for_each(async |()| Ok(())).await?;
-    Ok(Pace::of(count, started, cpu))
-}
-
-/// The same requests without anything around them.
-async fn bare_loop(
-    phones: &Phones,
-    certificate: &ApnsCertificate,
-    count: usize,
-) -> Result<Pace, Failed> {
-    let sender = connect(phones, certificate).await?;
-    let base = phones.value("apns")?;
-    let body = Bytes::from(json!({ "aps": { "alert": text(), "mutable-content": 0 } }).to_string());
-    let (cpu, started) = (cpu_seconds(), Instant::now());
-    let posts = (0..count).map(|number| {
-        let (mut sender, body) = (sender.clone(), body.clone());
-        async move {
-            let request = Request::post(format!("{base}/3/device/{number:064x}"))
-                .header("apns-topic", testkit::TOPIC)
-                .header("apns-push-type", "alert")
-                .header("apns-priority", "10")
-                .body(Full::new(body))?;
-            sender.ready().await?;
-            let answer = sender.send_request(request).await?;
-            if answer.status() != 200 {
-                return Err(Failed::new(format!(
-                    "the bare loop got {}",
-                    answer.status()
-                )));
-            }
-            answer.into_body().collect().await?;
-            Ok(())
-        }
-    });
-    let posted = stream::iter(posts).buffer_unordered(IN_FLIGHT);
-    posted.try_for_each(async |()| Ok(())).await?;
-    Ok(Pace::of(count, started, cpu))
-}
-
-async fn connect(
-    phones: &Phones,
-    certificate: &ApnsCertificate,
-) -> Result<SendRequest<Full<Bytes>>, Failed> {
-    use base64::Engine as _;
-    let root = base64::engine::general_purpose::STANDARD.decode(phones.value("root")?)?;
-    let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(root))?;
-    let chain = certificate.chain.iter();
-    let chain = chain.map(|der| CertificateDer::from(der.clone()));
-    let key = PrivatePkcs8KeyDer::from(certificate.key.pkcs8().to_vec());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_client_auth_cert(chain.collect(), PrivateKeyDer::Pkcs8(key))?;
-    config.alpn_protocols = vec![b"h2".to_vec()];
-    let address = phones
-        .value("apns")?
-        .trim_start_matches("https://")
-        .to_owned();
-    let stream = TcpStream::connect(&address).await?;
-    stream.set_nodelay(true)?;
-    let name = ServerName::try_from("127.0.0.1")?;
-    let stream = TlsConnector::from(Arc::new(config))
-        .connect(name, stream)
-        .await?;
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    let (sender, driver) = builder
-        .initial_connection_window_size(4 * 1024 * 1024)
-        .handshake(TokioIo::new(stream))
-        .await?;
-    tokio::spawn(driver);
-    Ok(sender)
 }
 
 /// One event for many phones, from its POST to the last of them.
