@@ -108,7 +108,8 @@ impl Way {
         let stage = &self.faulty.stage;
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let target = target.to_owned();
-        let fate = fate(stage, &target);
+        let body = request.body().bytes().unwrap_or_default();
+        let fate = fate(stage, &target, body);
         if fate != Fate::Served {
             let operation = target.rsplit('.').next().unwrap_or_default();
             stage.tell(&format!("{}: {operation} {fate:?}", process.name));
@@ -139,11 +140,10 @@ impl Way {
     }
 }
 
-fn fate(stage: &Stage, target: &str) -> Fate {
+fn fate(stage: &Stage, target: &str, body: &[u8]) -> Fate {
     let passed = stage.time.passed();
-    let out = stage.plan.outages.iter().any(|outage| {
-        target.starts_with(outage.service) && (outage.from..outage.to).contains(&passed)
-    });
+    let mut outages = stage.plan.outages.iter();
+    let out = outages.any(|outage| outage.hits(passed, target, body));
     let rates = stage.plan.rates;
     if out || stage.goes_wrong(rates.refused) {
         *stage.chance.pick(&[Fate::Throttled, Fate::Broken])

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::chance::Chance;
 use crate::push::plan::{Meddling, PushPlan};
 use crate::sandbox::Kind;
@@ -158,9 +160,25 @@ pub(crate) struct Rates {
 pub(crate) struct Outage {
     /// As the request's target header begins.
     pub(crate) service: &'static str,
+    /// Only for calls about this queue of the template, if it names one.
+    pub(crate) queue: Option<&'static str>,
     /// Milliseconds since the beginning.
     pub(crate) from: u64,
     pub(crate) to: u64,
+}
+
+impl Outage {
+    /// Whether it keeps a call from being answered that is made now.
+    pub(crate) fn hits(&self, passed: u64, target: &str, body: &[u8]) -> bool {
+        let about = |queue: &str| {
+            let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+            let url = asked["QueueUrl"].as_str().unwrap_or_default();
+            url.rsplit('/').next() == Some(queue)
+        };
+        (self.from..self.to).contains(&passed)
+            && target.starts_with(self.service)
+            && self.queue.is_none_or(about)
+    }
 }
 
 /// The process of a function dies at this poll of its invocation number …, from 0.
@@ -343,6 +361,7 @@ pub(crate) fn outages(chance: &Chance, calm: u64) -> Vec<Outage> {
             let to = from + chance.number(1_000..calm.max(2_000));
             Outage {
                 service,
+                queue: None,
                 from,
                 to: to.min(calm),
             }

@@ -8,5 +8,6 @@ mod oracle;
 pub(crate) mod plan;
 mod provider;
 mod season;
+mod untold;
 mod wire;
 pub(crate) mod world;
