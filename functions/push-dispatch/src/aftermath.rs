@@ -8,7 +8,6 @@ use providers::{Answer, Class};
 use queue::Record;
 use queue::message::{Malformed, owner};
 use queue::push::HeldFor;
-use serde_json::json;
 use store::{ActiveSlot, Paused, Quarantined};
 use telemetry::chain::chain;
 use telemetry::event::{
@@ -35,9 +34,6 @@ pub(crate) async fn conclude(
         Class::Delivered => {
             made.sent(answer).await?;
             if let Some(fault) = &active.recovering {
-                // That it failed comes first, when that is still to be told.
-                let network = &made.message.network;
-                Box::pin(news::tell(made.deps, network, active.slot, &active.owed)).await?;
                 Box::pin(recovered(&made, active, of, fault)).await?;
             }
             Ok(Outcome::Sent(Credit::of(&made.message.network, active)))
@@ -87,7 +83,31 @@ async fn suspect(
         }
         return made.dead(say).await;
     }
-    if new > 0 && now.suspects == TELL_AT {
+    // From then on, until it is written down: whoever counted the phone may have ended before that.
+    if now.suspects >= TELL_AT && !now.guarded {
+        guard(&made, &now, of, &answer.reason).await?;
+    }
+    let say = format!("{say}. {DOUBT}");
+    made.hold(active, HeldFor::Doubt, say).await
+}
+
+/// The credential may be the wrong one: its owner is told, once.
+async fn guard(
+    made: &Try<'_>,
+    now: &ActiveSlot,
+    of: &Credential,
+    reason: &str,
+) -> Result<(), Trouble> {
+    let network = &made.message.network;
+    let counts = (now.suspects, now.delivered);
+    let guarded = news::owed(made, News::device_guarded(of, counts, reason, DOUBT));
+    let first = made
+        .deps
+        .store
+        .guard_slot(network, now.slot, now.version, &guarded)
+        .await?;
+    made.deps.networks.forget(network);
+    if first {
         let event = TokensGuarded {
             network: network.to_string(),
             credential_id: of.id.to_string(),
@@ -95,18 +115,8 @@ async fn suspect(
         };
         let at = made.now.millis();
         made.deps.platform.telemetry.emit(&event, at);
-        let data = json!({
-            "credentialId": of.id.to_string(),
-            "slot": of.slot.to_string(),
-            "refusedTokens": now.suspects,
-            "reachedPhones": now.delivered,
-            "reason": answer.reason,
-            "explanation": DOUBT,
-        });
-        news::report(&made, "device.guarded", data).await;
     }
-    let say = format!("{say}. {DOUBT}");
-    made.hold(active, HeldFor::Doubt, say).await
+    Ok(())
 }
 
 /// Told of a push that waits for another credential.
@@ -121,8 +131,7 @@ pub(crate) async fn pause(
     of: &Credential,
     (reason, meaning): (&str, &str),
 ) -> Result<Outcome, Trouble> {
-    let (deps, at) = (made.deps, made.now);
-    let network = made.message.network.clone();
+    let (deps, at, network) = (made.deps, made.now, &made.message.network);
     let why = Paused {
         reason: reason.to_owned(),
         explanation: meaning.to_owned(),
@@ -131,9 +140,9 @@ pub(crate) async fn pause(
     let failed = news::owed(&made, News::credential_failed(of, reason, meaning));
     let first = deps
         .store
-        .pause_slot(&network, active.slot, active.version, (&why, &failed))
+        .pause_slot(network, active.slot, active.version, (&why, &failed))
         .await?;
-    deps.networks.forget(&network);
+    deps.networks.forget(network);
     if first {
         let event = CredentialPaused {
             network: network.to_string(),
@@ -144,11 +153,7 @@ pub(crate) async fn pause(
         deps.platform.telemetry.emit(&event, at.millis());
     }
     let say = waits(reason, meaning);
-    let outcome = made.hold(active, HeldFor::Pause, say).await?;
-    if !first {
-        return Ok(outcome);
-    }
-    news::tell_after(deps, &network, (active.slot, &[failed]), outcome).await
+    made.hold(active, HeldFor::Pause, say).await
 }
 
 /// A push got through where a credential was at fault.
@@ -175,7 +180,6 @@ pub(crate) async fn recovered(
         };
         let at = made.now.millis();
         made.deps.platform.telemetry.emit(&event, at);
-        news::tell(made.deps, network, active.slot, &[recovered]).await?;
     }
     Ok(())
 }

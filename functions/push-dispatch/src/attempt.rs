@@ -2,7 +2,6 @@
 //!
 //! As in `webhook-dispatch`, what calls the AWS SDK is boxed: its futures are large.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use domain::credential::Record as Credential;
@@ -79,25 +78,21 @@ pub(crate) async fn run(deps: &Deps, record: Record, began: Timestamp) -> Result
 
 impl Try<'_> {
     /// `suspect`: it may have been sent before. `aged`: much may have changed since it was owed.
-    async fn make(mut self, suspect: bool, aged: bool) -> Result<Outcome, Trouble> {
+    async fn make(self, suspect: bool, aged: bool) -> Result<Outcome, Trouble> {
+        let (deps, now, network) = (self.deps, self.now, self.message.network.clone());
+        let outcome = self.settle_or_send(suspect, aged).await?;
+        // The push first: it must not wait for those who are told of its credential.
+        news::tell(deps, &network, now, &outcome).await?;
+        Ok(outcome)
+    }
+
+    async fn settle_or_send(mut self, suspect: bool, aged: bool) -> Result<Outcome, Trouble> {
         if suspect && let Some(ended) = self.settled_before().await? {
             Box::pin(news::catch_up(&self, &ended)).await?;
             return Ok(Outcome::Stale);
         }
-        let known = self.known().await?;
-        let in_slot = known.credentials.in_slot(self.message.device.slot);
-        let untold = in_slot.filter(|(active, _)| !active.owed.is_empty());
-        let untold = untold.map(|(active, _)| (active, self.message.network.clone()));
-        let deps = self.deps;
-        let outcome = self.ask_and_send(&known, aged).await?;
-        // The push first: it must not wait for those who are told of its credential.
-        match untold {
-            None => Ok(outcome),
-            Some((active, network)) => {
-                let owed = (active.slot, active.owed.as_slice());
-                Box::pin(news::tell_after(deps, &network, owed, outcome)).await
-            }
-        }
+        let known = Network::of(self.deps, &self.message.network, self.now).await?;
+        self.ask_and_send(&known, aged).await
     }
 
     async fn ask_and_send(mut self, known: &Network, aged: bool) -> Result<Outcome, Trouble> {
@@ -174,15 +169,6 @@ impl Try<'_> {
         let mut id = [0; 16];
         id.copy_from_slice(digest.split_at(16).0);
         MessageId::from_bytes(id)
-    }
-
-    /// The network's settings and credentials, at most a few seconds old.
-    pub(crate) async fn known(&self) -> Result<Arc<Network>, Trouble> {
-        let (deps, network) = (self.deps, &self.message.network);
-        let known = deps
-            .networks
-            .get_or(network, self.now, || Network::read(&deps.store, network));
-        Ok(known.await?)
     }
 
     /// How it ended, if it did. If not, and tries were recorded whose follow-up may have been lost,

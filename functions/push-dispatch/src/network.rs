@@ -1,8 +1,13 @@
 //! What is asked of a network before each send.
 
+use std::sync::Arc;
+
 use domain::id::NetworkId;
 use domain::push::settings::Settings;
+use domain::time::Timestamp;
 use store::{Credentials, Store};
+
+use crate::Deps;
 
 /// Settings and credentials, read together.
 #[derive(Debug)]
@@ -14,7 +19,17 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(crate) async fn read(store: &Store, network: &NetworkId) -> Result<Self, store::Error> {
+    /// At most a few seconds old.
+    pub(crate) async fn of(
+        deps: &Deps,
+        network: &NetworkId,
+        now: Timestamp,
+    ) -> Result<Arc<Self>, store::Error> {
+        let read = || Self::read(&deps.store, network);
+        deps.networks.get_or(network, now, read).await
+    }
+
+    async fn read(store: &Store, network: &NetworkId) -> Result<Self, store::Error> {
         let (version, credentials) =
             tokio::try_join!(store.push_settings(network), store.credentials(network))?;
         let settings = version.draft.check();

@@ -15,7 +15,7 @@ use crate::credential::Record as Credential;
 use crate::endpoint::Endpoint;
 use crate::event_type::EventType;
 use crate::health::{Change, DISABLED_AFTER, Health};
-use crate::id::{DeliveryId, EndpointId, EventId};
+use crate::id::{CredentialId, DeliveryId, EndpointId, EventId};
 use crate::replay::Job;
 use crate::time::Timestamp;
 
@@ -163,6 +163,40 @@ impl News {
         });
         merge(&mut data, &more);
         Self::push("credential.recovered", data)
+    }
+
+    /// A credential was activated, after the one `previous` if there was one.
+    #[must_use]
+    pub fn credential_activated(of: &Credential, previous: Option<CredentialId>) -> Self {
+        let data = json!({
+            "certificateId": of.id.to_string(),
+            "name": of.name,
+            "platform": of.slot.platform().word(),
+            "provider": of.slot.provider().word(),
+            "environment": of.slot.environment().word(),
+            "expiresAt": of.facts.expires.map(|at| at.to_string()),
+            "previousCertificateId": previous.map(|id| id.to_string()),
+        });
+        Self::push("credential.activated", data)
+    }
+
+    /// A credential that reached `reached` phones had `refused` tokens refused, the last with `reason`.
+    #[must_use]
+    pub fn device_guarded(
+        of: &Credential,
+        (refused, reached): (u64, u64),
+        reason: &str,
+        explanation: &str,
+    ) -> Self {
+        let mut data = about_credential(of);
+        let more = json!({
+            "refusedTokens": refused,
+            "reachedPhones": reached,
+            "reason": reason,
+            "explanation": explanation,
+        });
+        merge(&mut data, &more);
+        Self::push("device.guarded", data)
     }
 
     /// The last attempt of a delivery failed.

@@ -16,7 +16,7 @@ use push_dispatch::Deps;
 use queue::push::PushMessage;
 use runtime::{Aws, Clock, Platform as Runtime, Random};
 use serde_json::json;
-use store::{PushRecord, PushState, Store};
+use store::{ActiveSlot, PushRecord, PushState, Store};
 use telemetry::Telemetry;
 use testkit::push_certificate;
 use vault::Vault;
@@ -206,7 +206,8 @@ async fn activate(world: &World, credential: &Credential) -> Result<(), Failed> 
     };
     let store = store(world)?;
     store.put_credential(&record, None).await?;
-    store.activate_credential(&record, None, now).await?;
+    let active = ActiveSlot::activated(&record, None, now);
+    store.activate_credential(&record, None, &active).await?;
     Ok(())
 }
 

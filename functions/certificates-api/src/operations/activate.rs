@@ -9,8 +9,8 @@ use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use providers::{Class, Mode};
 use queue::Outgoing;
-use serde_json::json;
-use store::{ActiveSlot, Credentials};
+use store::{ActiveSlot, Credentials, Owed};
+use telemetry::chain::chain;
 use telemetry::event::{CertificateActivated, RequestFailed};
 
 use super::records::{active, named};
@@ -136,11 +136,24 @@ async fn verify(deps: &Deps, record: &Record, token: Option<&str>) -> Result<(),
 async fn switch(deps: &Deps, stored: &Credentials, record: &Record) -> Result<Reply, Failure> {
     let now = deps.platform.clock.now();
     if let Some(already) = active(stored, record).filter(|active| active.paused.is_none()) {
+        // Activated by a request that may have ended before it told anybody.
+        tell(deps, record, already, now).await;
         return Ok(shown(record, already, now));
     }
     let before = stored.active.iter().find(|one| one.slot == record.slot);
-    let next = deps.store.activate_credential(record, before, now).await?;
-    let next = next.ok_or(Problem::PreconditionFailed)?;
+    let mut next = ActiveSlot::activated(record, before, now);
+    next.owed.push(Owed {
+        id: EventId::generate(now, deps.platform.random.bytes()),
+        news: News::credential_activated(record, next.previous),
+        at: now,
+    });
+    if !deps
+        .store
+        .activate_credential(record, before, &next)
+        .await?
+    {
+        return Err(Problem::PreconditionFailed.into());
+    }
     let event = CertificateActivated {
         network: record.network.to_string(),
         certificate_id: record.id.to_string(),
@@ -156,28 +169,26 @@ fn shown(record: &Record, active: &ActiveSlot, now: Timestamp) -> Reply {
     Reply::json(200, &CertificateBody::of(record, Some(active), now))
 }
 
-/// The activation stands whether the queue takes the news or not.
+/// Tells what the slot owes. The activation stands whether the queue takes it or not; what is still owed
+/// then, the network's next push tells.
 async fn tell(deps: &Deps, record: &Record, active: &ActiveSlot, now: Timestamp) {
-    let data = json!({
-        "certificateId": record.id.to_string(),
-        "name": record.name,
-        "platform": record.slot.platform().word(),
-        "provider": record.slot.provider().word(),
-        "environment": record.slot.environment().word(),
-        "expiresAt": record.facts.expires.map(|at| at.to_string()),
-        "previousCertificateId": active.previous.map(|id| id.to_string()),
-    });
-    let news = News::push("credential.activated", data);
-    let id = EventId::generate(now, deps.platform.random.bytes());
-    let outgoing = Outgoing::news(&record.network, &id, &news, now);
-    for sent in deps.events.send(&[outgoing]).await {
-        if let Err(error) = sent {
+    for owed in &active.owed {
+        if let Err(error) = tell_one(deps, record, owed).await {
             let event = RequestFailed {
                 operation: "reportNews",
                 request_id: None,
-                error: error.to_string(),
+                error,
             };
             deps.platform.telemetry.emit(&event, now.millis());
         }
     }
+}
+
+async fn tell_one(deps: &Deps, record: &Record, owed: &Owed) -> Result<(), String> {
+    let outgoing = Outgoing::news(&record.network, &owed.id, &owed.news, owed.at);
+    for sent in deps.events.send(&[outgoing]).await {
+        sent.map_err(|error| chain(&error))?;
+    }
+    let told = deps.store.told(&record.network, record.slot, &owed.id);
+    told.await.map_err(|error| chain(&error))
 }

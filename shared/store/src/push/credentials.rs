@@ -128,9 +128,9 @@ impl Store {
         Ok(found)
     }
 
-    /// Makes a credential the active one of its slot, the one before it the one to roll back to.
-    /// `before` is the slot as it was read; `None` when the slot was empty. The new slot, or `None`
-    /// when another change came first or the credential is gone.
+    /// Makes a credential the active one of its slot. `before` is the slot as it was read, `None` when it
+    /// was empty, and `next` what [`ActiveSlot::activated`] makes of it. `false` when another change came
+    /// first or the credential is gone.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -138,32 +138,12 @@ impl Store {
         &self,
         record: &Record,
         before: Option<&ActiveSlot>,
-        at: Timestamp,
-    ) -> Result<Option<ActiveSlot>, Error> {
+        next: &ActiveSlot,
+    ) -> Result<bool, Error> {
         const OPERATION: &str = "activating a credential";
         let bad = |_| Error::Item {
             operation: OPERATION,
             what: "item",
-        };
-        let next = ActiveSlot {
-            slot: record.slot,
-            credential: record.id,
-            // Activated anew, it does not become its own predecessor.
-            previous: before.and_then(|before| match before.credential == record.id {
-                true => before.previous,
-                false => Some(before.credential),
-            }),
-            version: before.map_or(1, |before| before.version.saturating_add(1)),
-            since: at,
-            paused: None,
-            // The first fault that nothing has mended yet.
-            recovering: before.and_then(|before| {
-                let fault = before.recovering.as_ref().or(before.paused.as_ref());
-                fault.cloned()
-            }),
-            delivered: 0,
-            suspects: 0,
-            owed: before.map_or_else(Vec::new, |before| before.owed.clone()),
         };
         let put = Put::builder()
             .table_name(&self.table)
@@ -175,7 +155,9 @@ impl Store {
                 // be lost.
                 let paused = exists("pausedAt", before.paused.is_some());
                 let recovering = exists("recoveringAt", before.recovering.is_some());
-                put.condition_expression(format!("version = :before AND {paused} AND {recovering}"))
+                let guarded = exists("guardedAt", before.guarded);
+                let same = format!("version = :before AND {paused} AND {recovering} AND {guarded}");
+                put.condition_expression(same)
                     .expression_attribute_values(":before", n(before.version))
             }
         };
@@ -194,8 +176,7 @@ impl Store {
                 .condition_check(exists.build().map_err(bad)?)
                 .build(),
         ];
-        let committed = self.transact(OPERATION, items).await?;
-        Ok((committed == Committed::Yes).then_some(next))
+        Ok(self.transact(OPERATION, items).await? == Committed::Yes)
     }
 
     /// Forgets a credential, and stops watching its end. `false` when it is active, or there is none.

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
-use domain::credential::Slot;
+use domain::credential::{Record, Slot};
 use domain::id::{CredentialId, EventId, NetworkId};
 use domain::operational::{News, TYPES};
 use domain::time::Timestamp;
@@ -35,7 +35,9 @@ pub struct ActiveSlot {
     pub delivered: u64,
     /// Tokens refused in a way that a wrong credential would be refused too.
     pub suspects: u64,
-    /// What became of it and nobody has been told of yet; activations leave it.
+    /// Whether its owner is told, or owed the news, that it may be the wrong one.
+    pub guarded: bool,
+    /// What became of it and nobody has been told of yet, oldest first; activations leave it.
     pub owed: Vec<Owed>,
 }
 
@@ -110,6 +112,28 @@ impl Store {
             .condition_expression("version = :version AND attribute_exists(recoveringAt)")
             .expression_attribute_values(":version", n(version));
         owing(update, news, "recording that a credential works").await
+    }
+
+    /// The credential that was activated as `version` may be the wrong one: the slot owes the news of
+    /// it. `false` when it did or was told before, or another is active by now.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn guard_slot(
+        &self,
+        network: &NetworkId,
+        slot: Slot,
+        version: u64,
+        news: &Owed,
+    ) -> Result<bool, Error> {
+        let update = self
+            .update(&Key::slot(network, slot))
+            .update_expression("SET guardedAt = :at, #owed = :news")
+            // The race: the pushes whose tokens are refused are many, and at work together.
+            .condition_expression("version = :version AND attribute_not_exists(guardedAt)")
+            .expression_attribute_values(":at", n(news.at.millis()))
+            .expression_attribute_values(":version", n(version));
+        owing(update, news, "recording that a credential is in doubt").await
     }
 
     /// This news of a slot is told.
@@ -221,6 +245,33 @@ impl Owed {
 }
 
 impl ActiveSlot {
+    /// A slot in which `record` is activated: with what was owed `before`, which is the slot as it was
+    /// read, `None` when it was empty.
+    #[must_use]
+    pub fn activated(record: &Record, before: Option<&Self>, at: Timestamp) -> Self {
+        Self {
+            slot: record.slot,
+            credential: record.id,
+            // Activated anew, it does not become its own predecessor.
+            previous: before.and_then(|before| match before.credential == record.id {
+                true => before.previous,
+                false => Some(before.credential),
+            }),
+            version: before.map_or(1, |before| before.version.saturating_add(1)),
+            since: at,
+            paused: None,
+            // The first fault that nothing has mended yet.
+            recovering: before.and_then(|before| {
+                let fault = before.recovering.as_ref().or(before.paused.as_ref());
+                fault.cloned()
+            }),
+            delivered: 0,
+            suspects: 0,
+            guarded: false,
+            owed: before.map_or_else(Vec::new, |before| before.owed.clone()),
+        }
+    }
+
     pub(super) fn write(&self, network: &NetworkId) -> Item {
         let attributes = [
             ("credential", s(self.credential.to_string())),
@@ -262,6 +313,8 @@ pub(super) fn read_slot(item: &Item, operation: &'static str) -> Result<ActiveSl
     let owed = item
         .iter()
         .filter_map(|(name, value)| Owed::read(name, value));
+    let mut owed: Vec<_> = owed.collect();
+    owed.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
     Ok(ActiveSlot {
         slot: reader.parsed("sk", |sk| Slot::parse(sk.strip_prefix("SLOT#")?))?,
         credential: reader.parsed("credential", CredentialId::parse)?,
@@ -276,6 +329,7 @@ pub(super) fn read_slot(item: &Item, operation: &'static str) -> Result<ActiveSl
         recovering: fault("recoveringAt", "recoveringFor", "recoveringSay"),
         delivered: reader.maybe_number("delivered").unwrap_or_default(),
         suspects: reader.maybe_number("suspects").unwrap_or_default(),
-        owed: owed.collect(),
+        guarded: item.contains_key("guardedAt"),
+        owed,
     })
 }

@@ -5,7 +5,7 @@ use domain::id::{CredentialId, NetworkId};
 use domain::time::Timestamp;
 use runtime::{Aws, Clock, Random};
 use serde_json::{Value, json};
-use store::Store;
+use store::{ActiveSlot, Store};
 use testkit::push_certificate;
 use vault::Vault;
 
@@ -98,10 +98,9 @@ async fn activate(world: &World) -> domain::credential::Fingerprint {
     };
     let store = Store::new(aws.dynamodb(), "Table");
     store.put_credential(&record, None).await.unwrap();
-    let active = store
-        .activate_credential(&record, None, Timestamp::EPOCH)
-        .await;
-    assert!(active.unwrap().is_some());
+    let active = ActiveSlot::activated(&record, None, Timestamp::EPOCH);
+    let activated = store.activate_credential(&record, None, &active).await;
+    assert!(activated.unwrap());
     fingerprint
 }
 

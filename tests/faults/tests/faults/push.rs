@@ -1,5 +1,6 @@
 //! Pushes, from an event to a phone, when everything goes wrong.
 
+mod activation;
 mod crash_points;
 mod mass;
 mod material;

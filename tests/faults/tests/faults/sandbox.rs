@@ -96,6 +96,17 @@ pub(crate) struct Process {
     pub(crate) stalled_until: AtomicU64,
 }
 
+impl Process {
+    pub(crate) fn new(name: String, skew: i64) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            invocation: AtomicUsize::new(usize::MAX),
+            skew: AtomicI64::new(skew),
+            stalled_until: AtomicU64::new(0),
+        })
+    }
+}
+
 /// What a function is called with, and what it answers.
 pub(crate) enum Input {
     Batch(SqsEvent),
@@ -139,12 +150,8 @@ impl Sandbox {
         } else {
             5_000
         };
-        let process = Arc::new(Process {
-            name: format!("{}#{number}", kind.package()),
-            invocation: AtomicUsize::new(usize::MAX),
-            skew: AtomicI64::new(i64::try_from(skew).unwrap() - 5_000),
-            stalled_until: AtomicU64::new(0),
-        });
+        let skew = i64::try_from(skew).unwrap() - 5_000;
+        let process = Process::new(format!("{}#{number}", kind.package()), skew);
         let platform = platform(
             stage,
             &world.cloud,
@@ -190,7 +197,8 @@ impl Sandbox {
     }
 }
 
-fn platform(
+/// What a process of the function finds around it.
+pub(crate) fn platform(
     stage: &Arc<Stage>,
     cloud: &Embedded,
     function: &Function,

@@ -88,8 +88,10 @@ impl Fanfare {
         store.put_credential(&record, None).await.unwrap();
         let known = store.credentials(&network).await.unwrap();
         let before = known.in_slot(slot).map(|(active, _)| active);
-        let active = store.activate_credential(&record, before, now).await;
-        active.unwrap().unwrap()
+        let active = ActiveSlot::activated(&record, before, now);
+        let activated = store.activate_credential(&record, before, &active).await;
+        assert!(activated.unwrap());
+        active
     }
 
     pub(crate) async fn ios(&self, user: &str, token: &str) {

@@ -129,6 +129,14 @@ fn mended() -> Plan {
     push.world(&[REPORTED], meddling)
 }
 
+/// A credential of another application is activated, which each phone's token is refused to.
+fn mistaken() -> Plan {
+    let apple = slot(Provider::Apns);
+    let push = PushPlan::calm(&[apple; 3], vec![Wanted::of(&[0, 1, 2])]);
+    let meddling = vec![(0, Meddling::Mistake(apple)), (600_000, Meddling::Mend)];
+    push.world(&[REPORTED], meddling)
+}
+
 /// A broadcast that finds its second phone on the second page of a partition.
 fn crowded() -> Plan {
     let shard = |person: usize| user(person).shard(USER_SHARDS);
@@ -220,6 +228,15 @@ fn the_first_push_after_an_activation_may_die_anywhere() {
     let begun = before.filter(|line| line.contains("push-dispatch") && line.contains("begins"));
     assert_eq!(begun.count(), 3, "it is the third run that finds it mended");
     die_everywhere_and_tell(Kind::PushDispatch, 2, mended, (2, 0));
+}
+
+/// Three tokens refused are told of once, whoever dies, and so they are by the look that follows.
+#[test]
+fn the_guard_may_die_anywhere() {
+    let told = |account: &Account| assert_eq!(account.guarded, 1);
+    for invocation in 0..2 {
+        die_everywhere_and(Kind::PushDispatch, invocation, mistaken, (3, 0), told);
+    }
 }
 
 /// The good one is activated before anybody could look again: a failure that was noticed is told all

@@ -9,22 +9,25 @@ use crate::push::oracle::Account;
 use crate::sandbox::Kind;
 use crate::world::World;
 
-/// Each failure and each recovery of a credential is one event, however often it was reported, and
-/// none is still to be told.
+/// What became of a credential is one event each, however often it was reported, and none is still to be
+/// told.
 pub(crate) async fn judge_news(world: &World, account: &mut Account) {
     let mut told: BTreeMap<(String, String), BTreeSet<EventId>> = BTreeMap::new();
     for id in events(world).await {
         let stored = world.store.event(&world.network, &id).await.unwrap();
         let event = stored.unwrap().event;
         let data: Value = serde_json::from_str(event.data.get()).unwrap();
-        let about = data["credentialId"].as_str().unwrap_or_default().to_owned();
+        let about = ["credentialId", "certificateId"].map(|key| data[key].as_str());
+        let about = about.into_iter().flatten().next().unwrap_or_default();
         let name = event.event_type.as_str().to_owned();
-        told.entry((name, about)).or_default().insert(id);
+        told.entry((name, about.to_owned())).or_default().insert(id);
     }
     for ((name, about), ids) in told {
         match name.as_str() {
             "credential.failed" => account.failed += 1,
             "credential.recovered" => account.recovered += 1,
+            "credential.activated" => account.activated += 1,
+            "device.guarded" => account.guarded += 1,
             _ => continue,
         }
         if ids.len() > 1 {

@@ -46,6 +46,9 @@ pub(crate) struct Account {
     /// Failures of credentials, and recoveries from them, that were told.
     pub(crate) failed: usize,
     pub(crate) recovered: usize,
+    /// Activations, and credentials in doubt, that were told.
+    pub(crate) activated: usize,
+    pub(crate) guarded: usize,
     /// Requests to push.
     pub(crate) requests: usize,
     /// What should not be, in words.
@@ -66,6 +69,8 @@ impl Tally for Account {
         self.removed += other.removed;
         self.failed += other.failed;
         self.recovered += other.recovered;
+        self.activated += other.activated;
+        self.guarded += other.guarded;
         self.requests += other.requests;
     }
 }

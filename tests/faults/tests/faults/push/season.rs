@@ -25,7 +25,7 @@ fn storms_over_phones() {
     // Storms in which nothing happened would pass too.
     let enough = |count: usize| count > most / 10;
     assert!(total.sent > most && enough(total.dead) && enough(total.gated));
-    assert!(enough(total.repeated) && enough(total.collapsed) && enough(2 * total.removed));
+    assert!(enough(total.repeated) && enough(total.collapsed) && enough(4 * total.removed));
 }
 
 /// Else a number would replay another storm than the one that failed.

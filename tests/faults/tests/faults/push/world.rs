@@ -10,7 +10,7 @@ use domain::push::settings::Draft;
 use domain::time::Timestamp;
 use serde_json::json;
 use serde_json::value::RawValue;
-use store::{SettingsVersion, USER_SHARDS};
+use store::{ActiveSlot, SettingsVersion, USER_SHARDS};
 use testkit::TOPIC;
 
 use crate::push::material::{Good, PROJECT, good, mistaken};
@@ -323,6 +323,26 @@ impl World {
     /// As the API does it: the material first, then what is known of it, then the switch.
     async fn activate(&mut self, slot: Slot, credential: &credential::Credential) {
         let now = self.timestamp();
+        let record = self.keep(slot, credential).await;
+        let known = self.store.credentials(&self.network).await.unwrap();
+        let before = known.in_slot(slot).map(|(active, _)| active);
+        let active = ActiveSlot::activated(&record, before, now);
+        let activated = self.store.activate_credential(&record, before, &active);
+        assert!(activated.await.unwrap());
+        self.stage
+            .tell(&format!("{} is active in {slot}", record.name));
+    }
+
+    /// Another good credential for the slot, uploaded and not activated.
+    pub(crate) async fn upload_good(&mut self, slot: Slot) -> CredentialId {
+        let phones = self.phones();
+        phones.made += 1;
+        let good = good(&phones.providers.simulator, slot, phones.made);
+        self.keep(slot, &good.credential).await.id
+    }
+
+    async fn keep(&mut self, slot: Slot, credential: &credential::Credential) -> Record {
+        let now = self.timestamp();
         let id = CredentialId::generate(now, self.random().bytes());
         let kept = self
             .vault()
@@ -348,11 +368,6 @@ impl World {
             created: now,
         };
         self.store.put_credential(&record, None).await.unwrap();
-        let known = self.store.credentials(&self.network).await.unwrap();
-        let before = known.in_slot(slot).map(|(active, _)| active);
-        let active = self.store.activate_credential(&record, before, now).await;
-        assert!(active.unwrap().is_some());
-        self.stage
-            .tell(&format!("{} is active in {slot}", record.name));
+        record
     }
 }
