@@ -104,7 +104,7 @@ async fn find(
     operation_id = "replayQuarantined",
     tag = "Deliveries",
     summary = "Send a quarantined message back to the queue it came from",
-    description = "For when its cause is mended. If it is not, the message comes back here under a new id. A message of Fanfare's own gets as many tries as a new one, and nothing that was done of it is done twice: a page of people goes on where it was, and a push that was given up is owed again. 409 if the push ended another way or is forgotten, or if nobody knows which queue the message is from.",
+    description = "For when its cause is mended. If it is not, the message comes back here under a new id. A message of Fanfare's own gets as many tries as a new one, and nothing that was done of it is done twice: a page of people goes on where it was, and a push that was given up is owed again. 409 if the push ended another way or is forgotten, if the event of a page is forgotten, which is listed until it is discarded, or if nobody knows which queue the message is from.",
     params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The message's id here")),
     responses(
         (status = 202, description = "It is on its queue, and no longer here", body = QuarantinedMessage),

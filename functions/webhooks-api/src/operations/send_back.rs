@@ -12,8 +12,8 @@ use crate::Deps;
 /// owed again after this.
 ///
 /// # Errors
-/// When nobody knows its queue, when it is of a push that is not owed any more, or when the table
-/// does not answer.
+/// When nobody knows its queue, when it is of a push that is not owed any more or a page whose event is
+/// forgotten, or when the table does not answer.
 pub(crate) async fn prepare<'d>(
     deps: &'d Deps,
     message: &Quarantined,
@@ -34,10 +34,29 @@ pub(crate) async fn prepare<'d>(
             .into());
         }
     };
-    if message.queue == "pushes" {
-        owe_again(deps, message).await?;
+    match message.queue.as_str() {
+        "audiences" => is_to_be_told(deps, message).await?,
+        "pushes" => owe_again(deps, message).await?,
+        _ => {}
     }
     Ok((queue, body(message)))
+}
+
+/// Once the event is forgotten nobody knows what to tell the page's people: its message would be dropped.
+async fn is_to_be_told(deps: &Deps, message: &Quarantined) -> Result<(), Failure> {
+    let Some(page) = page(message) else {
+        return Ok(());
+    };
+    if deps.store.push(&page.network, &page.event).await?.is_some() {
+        return Ok(());
+    }
+    Err(Problem::WrongState {
+        what: "event of this page of people",
+        state: "forgotten",
+        allowed: "still kept",
+        action: "told of; discard the message",
+    }
+    .into())
 }
 
 /// Without it the push would stay what quarantine made it, dead, and its message be dropped unread.
@@ -69,7 +88,7 @@ fn body(message: &Quarantined) -> String {
     let ours = match message.queue.as_str() {
         "events" => event(message),
         "webhooks" => delivery(message),
-        "audiences" => page(message),
+        "audiences" => page(message).map(|page| page.write()),
         "pushes" => push(message).map(|push| push.write()),
         _ => None,
     };
@@ -100,15 +119,14 @@ fn delivery(message: &Quarantined) -> Option<String> {
     Some(again.write())
 }
 
-fn page(message: &Quarantined) -> Option<String> {
+fn page(message: &Quarantined) -> Option<AudienceMessage> {
     let page = AudienceMessage::read(&message.body).ok()?;
     let page = Some(page).filter(|one| message.network.as_ref() == Some(&one.network))?;
-    let again = AudienceMessage {
+    Some(AudienceMessage {
         repeated: true,
         resent: 0,
         ..page
-    };
-    Some(again.write())
+    })
 }
 
 fn push(message: &Quarantined) -> Option<PushMessage> {

@@ -140,6 +140,36 @@ async fn a_push_that_was_given_up_is_owed_again_and_sent_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_whose_event_is_forgotten_is_not_sent_back_and_can_be_discarded() {
+    let fanfare = Fanfare::start().await;
+    let page = json!({ "networkId": "demo", "eventId": "evt_long_gone", "resent": 100, "named": { "page": 0, "users": ["ann"] } });
+    let kept = Quarantined {
+        network: NetworkId::parse("demo"),
+        queue: "audiences".to_owned(),
+        message_id: "page".to_owned(),
+        reason: "received too often".to_owned(),
+        at: Timestamp::from_millis(1_000),
+        body: page.to_string(),
+    };
+    fanfare.store().quarantine(&kept).await.unwrap();
+    let one = format!("/quarantine/{}", kept.id());
+    let refused = operate(&fanfare, &format!("{one}/replay")).await;
+    assert_eq!((refused.status, refused.problem()), (409, "wrong-state"));
+    let detail = refused.text("/detail");
+    assert!(
+        detail.starts_with("the event of this page of people is forgotten"),
+        "{detail}"
+    );
+    let listed = fanfare.get("/quarantine").await;
+    assert_eq!(listed.body["items"].as_array().unwrap().len(), 1);
+    let admin = fanfare.admin();
+    let gone = fanfare.call(&admin, "DELETE", &one, "", &[]).await;
+    assert_eq!(gone.status, 204, "{}", gone.body);
+    assert_eq!(fanfare.get("/quarantine").await.body["items"], json!([]));
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn no_answer_about_what_was_set_aside_has_a_devices_token() {
     let fanfare = Fanfare::start().await;
     let viewer = fanfare.key(Role::Viewer).await;
