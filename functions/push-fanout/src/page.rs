@@ -10,7 +10,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::message::{Malformed, owner};
 use queue::push::{AudienceMessage, People};
 use queue::{Outgoing, Queue, Record, SendError};
-use store::{MAX_BATCH, Quarantined, StoredPush, WalkPage, WalkStep};
+use store::{MAX_BATCH, Quarantined, StoredPush, Walk, WalkPage, WalkStep};
 use telemetry::event::MessageQuarantined;
 
 use crate::Deps;
@@ -105,12 +105,32 @@ pub(crate) async fn work(deps: &Deps, record: &Record) -> Result<Counts, Error> 
             Ok(counts)
         }
         People::Walk { shard, page, after } => {
+            if let Some(walk) = counted_before(&job, *shard, *page).await? {
+                go_on(&job, *shard, *page, walk.after(*page), true).await?;
+                return Ok(Counts::default());
+            }
             let (people, next) = walk(&job, *shard, after.as_ref()).await?;
             let counts = tell(&job, people).await?;
-            go_on(&job, *shard, *page, next, counts).await?;
+            // In this order, so that whoever finds a page counted knows that its pushes are queued.
+            let (next, repeated) = match count(&job, *shard, *page, next.clone(), counts).await? {
+                WalkStep::Counted => (next, job.repeated),
+                WalkStep::Before(walk) => (walk.after(*page), true),
+            };
+            go_on(&job, *shard, *page, next, repeated).await?;
             Ok(counts)
         }
     }
+}
+
+/// How far the walk has come, if an earlier receive of the page finished it: its people are those whom
+/// that one met, whoever came or went since. It may have ended before it sent for the next page.
+async fn counted_before(job: &Job<'_>, shard: u8, page: u32) -> Result<Option<Walk>, Error> {
+    if !job.repeated {
+        return Ok(None);
+    }
+    let (network, event) = (&job.message.network, &job.message.event);
+    let walk = job.deps.store.walk(network, event, shard).await?;
+    Ok(walk.filter(|walk| walk.pages > page))
 }
 
 /// The next people of a partition, and after whom it goes on.
@@ -168,21 +188,15 @@ async fn tell(job: &Job<'_>, people: Vec<Recipient>) -> Result<Counts, Error> {
     Ok(counts)
 }
 
-/// Counts the page, then sends for the next: in this order, so that whoever finds a page counted
-/// knows that its pushes are queued.
+/// Sends for the next page, if there is one. A page's edge moves when people come and go, so the next
+/// after a repeated one may have people who were on that one before: it is `repeated` as well.
 async fn go_on(
     job: &Job<'_>,
     shard: u8,
     page: u32,
     next: Option<UserId>,
-    counts: Counts,
+    repeated: bool,
 ) -> Result<(), Error> {
-    let next = match count(job, shard, page, next.clone(), counts).await? {
-        WalkStep::Counted => next,
-        // Counted by an earlier receive, which may have ended before it sent for the next.
-        WalkStep::Before(walk) if walk.pages == page.saturating_add(1) => walk.next,
-        WalkStep::Before(_) => None,
-    };
     let Some(after) = next else {
         return Ok(());
     };
@@ -192,6 +206,7 @@ async fn go_on(
             page: page.saturating_add(1),
             after: Some(after),
         },
+        repeated,
         resent: 0,
         ..job.message.clone()
     };

@@ -24,7 +24,8 @@ pub struct AudienceMessage {
     pub event: EventId,
     /// Which people.
     pub people: People,
-    /// It may be a copy of one sent before: what was decided stands.
+    /// It may be a copy of one sent before, or have people whom a page before it met already: what was
+    /// decided stands.
     pub repeated: bool,
     /// How often quarantine has sent it back.
     pub resent: u32,

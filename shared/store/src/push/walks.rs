@@ -27,6 +27,15 @@ pub struct Walk {
     pub at: Timestamp,
 }
 
+impl Walk {
+    /// After whom the page behind `page` starts; `None` also when that one is done too.
+    #[must_use]
+    pub fn after(&self, page: u32) -> Option<UserId> {
+        let is_last_done = self.pages == page.saturating_add(1);
+        self.next.clone().filter(|_| is_last_done)
+    }
+}
+
 /// What one page came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WalkPage {
@@ -111,6 +120,23 @@ impl Store {
             }
             _ => Err(Error::call(OPERATION)(error)),
         }
+    }
+
+    /// How far the walk of one partition has come; `None` before its first page is done.
+    ///
+    /// # Errors
+    /// When the table does not answer or the record is unreadable.
+    pub async fn walk(
+        &self,
+        network: &NetworkId,
+        event: &EventId,
+        shard: u8,
+    ) -> Result<Option<Walk>, Error> {
+        const OPERATION: &str = "reading a walk";
+        let item = self
+            .get(&Key::walk(network, event, shard), OPERATION)
+            .await?;
+        item.map(|item| read(&item, shard, OPERATION)).transpose()
     }
 
     /// How far the walks of an event's push have come; a partition not yet begun is not there.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use domain::id::EventId;
 use simulator::Received;
-use store::{PushRecord, PushState, USER_SHARDS};
+use store::{PushRecord, PushState, SUBSCRIBER_SHARDS, USER_SHARDS};
 use testkit::TOPIC;
 
 use crate::faulty::push_subject;
@@ -129,8 +129,14 @@ impl<'a> Books<'a> {
     fn is_for(&self, event: usize, person: usize) -> bool {
         match &self.plan.wanted[event].audience {
             Audience::Named(people) => people.contains(&person),
-            Audience::Everyone => true,
+            Audience::Everyone | Audience::Subscribers => true,
         }
+    }
+
+    /// Whether they may have unsubscribed before they were looked at.
+    fn left(&self, person: usize) -> bool {
+        let mut actions = self.world.stage.plan.actions.iter();
+        actions.any(|(_, action)| *action == Action::Push(Meddling::Leave(person)))
     }
 
     /// Whether the phone was this person's from the beginning to the end, and nobody spoke ill of it.
@@ -179,6 +185,9 @@ impl<'a> Books<'a> {
             }
             if named && records.is_empty() {
                 broken("it is lost: nothing is recorded");
+            }
+            if records.is_empty() && self.left(*person) {
+                continue;
             }
             for phone in self.steady_phones(*person) {
                 let id = Some(device(phone));
@@ -416,9 +425,11 @@ impl<'a> Books<'a> {
                 .walks(&self.world.network, &id)
                 .await
                 .unwrap();
+            let further = self.plan.crowd.div_ceil(100);
             let (parts, further) = match wanted.audience {
                 Audience::Named(_) => (1, 0),
-                Audience::Everyone => (usize::from(USER_SHARDS), self.plan.crowd / 100),
+                Audience::Everyone => (usize::from(USER_SHARDS), further),
+                Audience::Subscribers => (usize::from(SUBSCRIBER_SHARDS), further),
             };
             let open = walks.iter().filter(|walk| walk.next.is_some()).count();
             let pages: u32 = walks.iter().map(|walk| walk.pages).sum();

@@ -20,6 +20,8 @@ pub(crate) struct PhonePlan {
 pub(crate) enum Audience {
     Named(Vec<usize>),
     Everyone,
+    /// Who subscribed to the channel: at first, everybody with a phone and the crowd.
+    Subscribers,
 }
 
 /// The push of one event.
@@ -44,6 +46,13 @@ impl Wanted {
             ttl: None,
         }
     }
+
+    pub(crate) fn of_subscribers() -> Self {
+        Self {
+            audience: Audience::Subscribers,
+            ttl: None,
+        }
+    }
 }
 
 /// Something done to phones, or to what reaches them.
@@ -55,6 +64,10 @@ pub(crate) enum Meddling {
     SignIn(usize, usize),
     /// The phone is taken off the list.
     SignOut(usize),
+    /// One more of the crowd subscribes to the channel.
+    Join,
+    /// The person does not subscribe any more.
+    Leave(usize),
     /// The application is removed from the phone: its provider says that the token is dead.
     Uninstall(usize),
     /// The provider gives the application another token, which it registers.
@@ -99,8 +112,7 @@ pub(crate) struct Troubles {
 #[derive(Debug, Clone)]
 pub(crate) struct PushPlan {
     pub(crate) people: usize,
-    /// So many more have no phone; in a walk their records stand between that of person 0 and those of
-    /// the others in its part.
+    /// So many more have no phone; in a walk they stand between person 0 and the others in its part.
     pub(crate) crowd: usize,
     pub(crate) phones: Vec<PhonePlan>,
     /// By event.
@@ -151,6 +163,11 @@ impl PushPlan {
         plan.actions.sort_by_key(|(at, _)| *at);
         plan.push = Some(self);
         plan
+    }
+
+    pub(crate) fn has_subscribers(&self) -> bool {
+        let mut wanted = self.wanted.iter();
+        wanted.any(|one| one.audience == Audience::Subscribers)
     }
 
     /// Its slots, each once.

@@ -1,11 +1,12 @@
 //! Phones, the people who carry them, and the credentials that reach them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use domain::credential::{Environment, Facts, Fingerprint, Provider, Record, Slot};
 use domain::id::CredentialId;
 use domain::push::device::{Device, DeviceId, Token, UserId};
+use domain::push::preference::{Mode, Place, PlaceKind, PlacePreference};
 use domain::push::settings::Draft;
 use domain::time::Timestamp;
 use serde_json::json;
@@ -57,6 +58,19 @@ enum Active {
 
 pub(crate) fn user(person: usize) -> UserId {
     UserId::parse(&format!("person-{person}")).unwrap()
+}
+
+/// What people subscribe to.
+fn channel() -> Place {
+    Place::parse(PlaceKind::Channel, "chess").unwrap()
+}
+
+/// Those of the crowd, one after the other: all in one part with person 0.
+fn crowd() -> impl Iterator<Item = UserId> {
+    let first = user(0);
+    let part = first.shard(USER_SHARDS);
+    let names = (0..).map(move |number| UserId::parse(&format!("{first}-{number}")).unwrap());
+    names.filter(move |one| one.shard(USER_SHARDS) == part)
 }
 
 pub(crate) fn device(phone: usize) -> DeviceId {
@@ -136,16 +150,24 @@ impl World {
         for (number, phone) in plan.phones.iter().enumerate() {
             self.sign_in(number, phone.owner, phone.slot).await;
         }
-        self.gather(plan.crowd).await;
+        if plan.has_subscribers() {
+            let channel = channel();
+            let (store, network) = (&self.store, &self.network);
+            let set = store.set_place_mode(network, &channel, Mode::Subscribe);
+            set.await.unwrap();
+            let owners = plan.phones.iter().map(|phone| user(phone.owner));
+            for person in owners.chain(crowd().take(plan.crowd)) {
+                self.subscribe(&person, true).await;
+            }
+        } else {
+            self.gather(plan.crowd).await;
+        }
         self.toggle(true).await;
     }
 
     /// People who once said something about pushes and have no phone.
-    async fn gather(&self, crowd: usize) {
-        let first = user(0);
-        let names = (0..).map(|number| UserId::parse(&format!("{first}-{number}")).unwrap());
-        let near = |one: &UserId| one.shard(USER_SHARDS) == first.shard(USER_SHARDS);
-        for name in names.filter(near).take(crowd) {
+    async fn gather(&self, most: usize) {
+        for name in crowd().take(most) {
             let said = self
                 .store
                 .change_preferences(&self.network, &name, None, |decided| {
@@ -154,6 +176,17 @@ impl World {
                 });
             assert!(said.await.unwrap().is_some());
         }
+    }
+
+    async fn subscribe(&self, person: &UserId, on: bool) {
+        let mode = if on { Mode::Subscribe } else { Mode::Default };
+        let (network, channel) = (&self.network, channel());
+        let store = &self.store;
+        let said = store.change_preferences(network, person, Some(&channel), |decided| {
+            let events_off = BTreeSet::new();
+            decided.set_place(&channel, PlacePreference { mode, events_off })
+        });
+        assert!(said.await.unwrap().is_some());
     }
 
     /// The `push` of event number …, as its producer writes it.
@@ -172,6 +205,7 @@ impl World {
                 push["targetIds"] = json!(users);
             }
             Audience::Everyone => push["broadcast"] = json!(true),
+            Audience::Subscribers => push["channelId"] = json!(channel().id()),
         }
         if let Some(seconds) = wanted.ttl {
             push["ttlSeconds"] = json!(seconds);
@@ -191,6 +225,11 @@ impl World {
                 self.sign_in(phone, person, slot).await;
             }
             Meddling::SignOut(phone) => self.sign_out(phone).await,
+            Meddling::Join => {
+                let before = self.stage.plan.push.as_ref().unwrap().crowd;
+                self.subscribe(&crowd().nth(before).unwrap(), true).await;
+            }
+            Meddling::Leave(person) => self.subscribe(&user(person), false).await,
             Meddling::Uninstall(phone) => {
                 let now = self.timestamp();
                 let phones = self.phones();
