@@ -106,7 +106,8 @@ pub struct Counts {
     pub replayed: u64,
     /// Of them, those left alone: someone else changed them first, or there is nothing left to send.
     pub skipped: u64,
-    /// Of those queued, the ones that a cancel took back before they were sent.
+    /// Of those queued, the ones that a cancel took back before they were sent. At least: a process
+    /// can die when it has taken some back and not yet counted them.
     pub taken_back: u64,
 }
 
@@ -228,7 +229,7 @@ impl Job {
             State::Running => format!("at work: {so_far} so far"),
             State::Done => format!("every delivery was looked at: {so_far}"),
             State::Cancelled => format!(
-                "stopped on request: {so_far}; {taken_back} of the queued ones were taken back before they were sent and stand where they stood before, the others were sent or are under way; see outcome"
+                "stopped on request: {so_far}; at least {taken_back} of the queued ones were taken back before they were sent and stand where they stood before; for how all of them stand, see outcome"
             ),
             State::Failed => {
                 let reason = self
@@ -295,7 +296,7 @@ mod tests {
         assert!(
             cancelled
                 .explain()
-                .contains("3 of the queued ones were taken back")
+                .contains("at least 3 of the queued ones were taken back")
         );
         assert!(cancelled.explain().ends_with("see outcome"));
         let failed = Job {

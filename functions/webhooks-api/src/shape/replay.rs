@@ -80,7 +80,8 @@ pub(crate) struct ReplayBody {
     /// Of them, those queued to be sent again. `outcome` tells what came of them, and
     /// `…/deliveries?replay=<id>` lists them.
     pub(crate) replayed: u64,
-    /// Of those queued, the ones that a cancel took back before they were sent.
+    /// Of those queued, the ones that a cancel took back before they were sent: at least, since a
+    /// process that dies at it may not have counted all; `outcome` is exact.
     pub(crate) taken_back: u64,
     /// Of them, those that someone else changed first, or of which nothing is left to send.
     pub(crate) skipped: u64,

@@ -209,8 +209,13 @@ impl World {
         }
     }
 
-    /// As the API does it: enabled first, then a job for what is parked.
     async fn switch_on(&self, endpoint: Endpoint) {
+        let message = message_of(&self.resume(endpoint, 10).await);
+        self.send(plan::Queue::Replays, message.write()).await;
+    }
+
+    /// As the API does it: enabled first, then a job for what is parked, of so many a second.
+    pub(crate) async fn resume(&self, endpoint: Endpoint, rate: u32) -> Job {
         let on = Endpoint {
             disabled: None,
             version: endpoint.version + 1,
@@ -225,17 +230,12 @@ impl World {
             until: now.after(Duration::from_secs(60)),
             states: vec![State::Parked],
             event_types: Vec::new(),
-            rate: 10,
+            rate,
         };
         let id = ReplayId::generate(now, random);
         let job = Job::new(id, self.network.clone(), on.id, wanted, now);
         self.store.create_replay(&job).await.unwrap();
-        let message = ReplayMessage {
-            network: self.network.clone(),
-            endpoint: on.id,
-            replay: id,
-        };
-        self.send(plan::Queue::Replays, message.write()).await;
+        job
     }
 
     /// As it is now; `None` when it was deleted.
@@ -287,6 +287,15 @@ impl World {
             counts.visible + counts.in_flight + counts.delayed > 0
         };
         names.filter(holds).cloned().collect()
+    }
+}
+
+/// The message that has a page of a job worked on.
+pub(crate) fn message_of(job: &Job) -> ReplayMessage {
+    ReplayMessage {
+        network: job.network.clone(),
+        endpoint: job.endpoint,
+        replay: job.id,
     }
 }
 
