@@ -2,6 +2,7 @@
 
 mod handler;
 mod page;
+mod quarantine;
 mod settings;
 mod step;
 

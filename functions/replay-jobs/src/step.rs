@@ -13,6 +13,7 @@ use telemetry::event::{ReplayAdvanced, ReplayFailed};
 
 use crate::Deps;
 use crate::page::{Done, left_behind, work};
+use crate::quarantine;
 
 /// Takes the job that `record` names one page further.
 ///
@@ -22,8 +23,10 @@ use crate::page::{Done, left_behind, work};
 pub(crate) async fn step(deps: &Deps, record: &Record) -> Result<(), String> {
     let message = match ReplayMessage::read(&record.body) {
         Ok(message) => message,
-        // To the dead letters, where quarantine makes it visible.
-        Err(malformed) => return Err(malformed.word().to_owned()),
+        Err(malformed) => {
+            let kept = quarantine::keep(deps, record, &malformed).await;
+            return kept.map_err(|error| chain(&error));
+        }
     };
     let (network, endpoint) = (&message.network, message.endpoint);
     let job = deps.store.replay(network, endpoint, message.replay).await;

@@ -13,8 +13,8 @@ use crate::{Error, Store};
 pub struct Quarantined {
     /// `None` when the message does not say whose it is.
     pub network: Option<NetworkId>,
-    /// The queue it came from: `events`, `webhooks`, `audiences` or `pushes`; `unknown` when nobody
-    /// can tell.
+    /// The queue it came from: `events`, `webhooks`, `replays`, `audiences` or `pushes`; `unknown`
+    /// when nobody can tell.
     pub queue: String,
     /// Given by SQS.
     pub message_id: String,

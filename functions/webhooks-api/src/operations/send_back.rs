@@ -22,13 +22,14 @@ pub(crate) async fn prepare<'d>(
         "events" => &deps.events,
         // Of the two queues of deliveries it is the one that never delays a first try.
         "webhooks" => &deps.retries,
+        "replays" => &deps.replays,
         "audiences" => &deps.audiences,
         "pushes" => &deps.pushes,
         _ => {
             return Err(Problem::WrongState {
                 what: "message",
                 state: "of an unknown queue",
-                allowed: "from the events, webhook, audience or push queue",
+                allowed: "from the events, webhook, replay, audience or push queue",
                 action: "replayed; discard it",
             }
             .into());
@@ -204,6 +205,10 @@ mod tests {
             ("events", event),
             ("audiences", others),
             ("webhooks", json!({ "networkId": "demo" })),
+            (
+                "replays",
+                json!({ "networkId": "demo", "replayId": "of a later version" }),
+            ),
             ("pushes", json!("no push")),
         ] {
             assert_eq!(sent(queue, &body), body, "{queue}");

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub(crate) struct QuarantinedMessage {
     #[schema(example = "1767182400000-8476a536-e9f4-11e8-9739-2dfe598c3fcd")]
     pub(crate) id: String,
-    /// The queue it came from: `events`, `webhooks`, `audiences` (pages of the people that a push is
+    /// The queue it came from: `events`, `webhooks`, `replays` (replay jobs), `audiences` (pages of the people that a push is
     /// for), `pushes` (a push to one device), or `unknown` when nobody can tell.
     pub(crate) queue: String,
     /// Given by SQS.
@@ -50,6 +50,9 @@ impl QuarantinedMessage {
             }
             "webhooks" => {
                 "a message between our own functions that no version understood; the delivery it was about is still owed by its own record; replay it after an upgrade, or discard it"
+            }
+            "replays" => {
+                "a message between our own functions that no version understood; it asks for the next page of a replay job, which goes on where it was when you replay it after an upgrade; or discard it, and make another job"
             }
             "audiences" => {
                 "a page of the people that a push is for; nobody on it or after it is told before it is replayed; replay it when its cause is mended, or after an upgrade if no version understood it: it goes on where it was, and nobody is told twice"

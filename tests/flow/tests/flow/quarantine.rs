@@ -5,6 +5,7 @@ use testkit::Receiver;
 
 use crate::harness::{Answer, Fanfare};
 use crate::parked::operate;
+use crate::set_aside::send;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_quarantined_message_is_explained_sent_back_or_given_up() {
@@ -87,6 +88,34 @@ async fn a_quarantined_message_is_explained_sent_back_or_given_up() {
     assert_eq!((refused.status, refused.problem()), (409, "wrong-state"));
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_of_the_replay_queue_that_nobody_reads_goes_back_to_it() {
+    let fanfare = Fanfare::start().await;
+    let later = json!({ "networkId": "demo", "replayId": "of a later version" }).to_string();
+    send(&fanfare, "ReplayQueue", &later, Some("demo")).await;
+    let one = |a: &Answer| a.body["items"].as_array().is_some_and(|all| all.len() == 1);
+    let kept = fanfare.until("/quarantine", one).await;
+    assert_eq!(kept.text("/items/0/queue"), "replays");
+    assert_eq!(kept.text("/items/0/body"), later);
+    assert!(
+        kept.text("/items/0/reason").contains("field"),
+        "{}",
+        kept.body
+    );
+    let told = kept.text("/items/0/explanation");
+    assert!(told.contains("replay job"), "{told}");
+
+    // Nothing was upgraded, so replay-jobs sets it aside again, as another message.
+    let id = kept.text("/items/0/id");
+    let back = operate(&fanfare, &format!("/quarantine/{id}/replay")).await;
+    assert_eq!(back.status, 202, "{}", back.body);
+    let again = fanfare.until("/quarantine", |a| one(a) && a.text("/items/0/id") != id);
+    let again = again.await;
+    assert_eq!(again.text("/items/0/queue"), "replays");
+    assert_eq!(again.text("/items/0/body"), later);
+    fanfare.system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -15,7 +15,7 @@ use crate::parked::operate;
 use crate::phones::{phone, slot};
 
 /// One message straight into a queue, as if for the network `demo` unless `group` is none.
-async fn send(fanfare: &Fanfare, queue: &str, body: &str, group: Option<&str>) {
+pub(crate) async fn send(fanfare: &Fanfare, queue: &str, body: &str, group: Option<&str>) {
     let sqs = fanfare.system.aws().sqs();
     let url = format!("http://sqs.local/000000000000/{queue}");
     let call = sqs.send_message().queue_url(url).message_body(body);
