@@ -46,6 +46,8 @@ pub enum Access {
     Role(Role),
     /// Only what these scopes name; it neither reads configuration nor changes webhooks.
     Scopes(Vec<Scope>),
+    /// Nothing: scopes that do not go together, of a key that was made before they were refused.
+    Mixed(Vec<Scope>),
 }
 
 /// What an operation of the API asks for.
@@ -94,6 +96,7 @@ impl Access {
     #[must_use]
     pub fn allows(&self, permission: Permission) -> bool {
         match (self, permission) {
+            (Self::Mixed(_), _) => false,
             (Self::Scopes(_), Permission::Operate) => self.is_operators(),
             (Self::Role(_), Permission::Operate)
             | (Self::Role(Role::Developer), Permission::SwitchPush) => false,
@@ -119,8 +122,7 @@ impl Access {
     /// would then reach what is nobody's.
     #[must_use]
     pub fn of_scopes(scopes: Vec<Scope>) -> Option<Self> {
-        let mixed = scopes.len() > 1 && scopes.contains(&Scope::Operate);
-        (!mixed).then_some(Self::Scopes(scopes))
+        (!are_mixed(&scopes)).then_some(Self::Scopes(scopes))
     }
 
     /// Whether it is the operator's right, which is of no network.
@@ -134,27 +136,34 @@ impl Access {
     pub fn to_text(&self) -> String {
         match self {
             Self::Role(role) => format!("role:{}", role.word()),
-            Self::Scopes(scopes) => {
+            Self::Scopes(scopes) | Self::Mixed(scopes) => {
                 let words: Vec<_> = scopes.iter().map(|scope| scope.word()).collect();
                 format!("scopes:{}", words.join(" "))
             }
         }
     }
 
-    /// Reads what [`to_text`](Self::to_text) writes; `None` for an unknown role or scope, and for
-    /// scopes that do not go together.
+    /// Reads what [`to_text`](Self::to_text) writes; `None` for an unknown role or scope.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text.split_once(':')? {
             ("role", role) => Role::parse(role).map(Self::Role),
-            ("scopes", scopes) => scopes
-                .split(' ')
-                .map(Scope::parse)
-                .collect::<Option<_>>()
-                .and_then(Self::of_scopes),
+            ("scopes", scopes) => {
+                let scopes: Vec<_> = scopes.split(' ').map(Scope::parse).collect::<Option<_>>()?;
+                Some(if are_mixed(&scopes) {
+                    Self::Mixed(scopes)
+                } else {
+                    Self::Scopes(scopes)
+                })
+            }
             _ => None,
         }
     }
+}
+
+/// Whether the operator's scope is one of several.
+fn are_mixed(scopes: &[Scope]) -> bool {
+    scopes.len() > 1 && scopes.contains(&Scope::Operate)
 }
 
 /// A key's stored record.
@@ -171,9 +180,11 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether its right is one of a network exactly if it names one.
+    /// Whether its right is one of a network exactly if it names one. A right to nothing is, either
+    /// way: its holder is told what is wrong with it.
     fn is_sound(&self) -> bool {
-        self.access.is_operators() == self.network.is_none()
+        matches!(self.access, Access::Mixed(_))
+            || self.access.is_operators() == self.network.is_none()
     }
 }
 
@@ -272,9 +283,11 @@ fn kind(access: &Access) -> &'static str {
         Access::Role(Role::SuperAdmin) => "super",
         Access::Role(Role::Admin) => "admin",
         Access::Role(Role::Developer | Role::Viewer) => "user",
-        Access::Scopes(scopes) if scopes.contains(&Scope::Operate) => "operator",
+        Access::Scopes(scopes) | Access::Mixed(scopes) if scopes.contains(&Scope::Operate) => {
+            "operator"
+        }
         Access::Scopes(scopes) if scopes.contains(&Scope::EventsWrite) => "producer",
-        Access::Scopes(_) => "device",
+        Access::Scopes(_) | Access::Mixed(_) => "device",
     }
 }
 
@@ -371,7 +384,9 @@ mod tests {
         let operator = Access::Scopes(vec![Scope::Operate]);
         let mixed = vec![Scope::Operate, Scope::EventsWrite];
         assert_eq!(Access::of_scopes(mixed.clone()), None);
-        assert!(!Access::Scopes(mixed).allows(Permission::Operate));
+        assert!(!Access::Scopes(mixed.clone()).allows(Permission::Operate));
+        let stored = Access::parse("scopes:operator events:write");
+        assert_eq!(stored, Some(Access::Mixed(mixed)));
         let key = Key::generate(&operator, [1; 10], [2; 32]);
         for (network, access, good) in [
             (None, operator.clone(), true),

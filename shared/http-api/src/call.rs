@@ -209,6 +209,9 @@ pub(crate) fn admit(
         return Ok(());
     }
     let caller = caller.ok_or(Problem::Unauthorized)?;
+    if matches!(caller.access, Access::Mixed(_)) {
+        return Err(Problem::MixedScopes);
+    }
     let own = caller.network.as_ref().map(NetworkId::as_str);
     if network.is_some() && network != own {
         return Err(Problem::WrongNetwork);
@@ -233,6 +236,7 @@ mod tests {
         };
         let operator = || Access::Scopes(vec![Scope::Operate]);
         let admin = || Access::Role(Role::SuperAdmin);
+        let mixed = || Access::Mixed(vec![Scope::EventsWrite, Scope::Operate]);
         let operate = [Permission::Operate];
         let read = [Permission::Read];
         for (caller, network, needs, refused) in [
@@ -263,6 +267,19 @@ mod tests {
                 read,
                 Some("wrong-network"),
             ),
+            (
+                caller("demo", mixed()),
+                Some("demo"),
+                read,
+                Some("mixed-scopes"),
+            ),
+            (
+                caller("demo", mixed()),
+                Some("acme"),
+                read,
+                Some("mixed-scopes"),
+            ),
+            (caller("", mixed()), None, operate, Some("mixed-scopes")),
         ] {
             let admitted = admit(Some(&caller), network, &needs);
             let told = admitted.err().map(|problem| problem.body().kind);

@@ -24,6 +24,8 @@ pub enum Problem {
     WrongNetwork,
     /// The role or scopes of the key do not cover the operation.
     NotPermitted,
+    /// The key was made with scopes that do not go together.
+    MixedScopes,
     /// No route has this path, whatever the method.
     UnknownPath,
     /// The path is good, but there is no such thing where it leads.
@@ -109,6 +111,7 @@ catalogue! {
     FORBIDDEN = "forbidden", 403, "The API key was refused";
     WRONG_NETWORK = "wrong-network", 403, "The API key belongs to another network";
     NOT_PERMITTED = "not-permitted", 403, "The API key may not do this";
+    MIXED_SCOPES = "mixed-scopes", 403, "The API key has scopes that do not go together";
     UNKNOWN_PATH = "unknown-path", 404, "There is nothing at this path";
     NOT_FOUND = "not-found", 404, "There is no such thing";
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method does not apply here";
@@ -180,6 +183,7 @@ impl Problem {
             Self::Unauthorized => &UNAUTHORIZED,
             Self::WrongNetwork => &WRONG_NETWORK,
             Self::NotPermitted => &NOT_PERMITTED,
+            Self::MixedScopes => &MIXED_SCOPES,
             Self::UnknownPath => &UNKNOWN_PATH,
             Self::NotFound { .. } => &NOT_FOUND,
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
@@ -219,6 +223,7 @@ impl Problem {
             | Self::Unauthorized
             | Self::WrongNetwork
             | Self::NotPermitted
+            | Self::MixedScopes
             | Self::UnknownPath
             | Self::NotFound { .. }
             | Self::MethodNotAllowed { .. }
@@ -279,6 +284,9 @@ impl Problem {
             Self::Unauthorized => "send an API key: Authorization: Bearer ff_…".to_owned(),
             Self::WrongNetwork => "use a key of the network named in the path".to_owned(),
             Self::NotPermitted => "use a key whose role or scopes allow this operation".to_owned(),
+            Self::MixedScopes => {
+                "use two keys: one with the scope operator alone, one with the others".to_owned()
+            }
             Self::UnknownPath => "see /v1/openapi.json for all paths".to_owned(),
             Self::NotFound { what } => format!("there is no such {what}"),
             Self::MethodNotAllowed { allowed } => format!("this path takes {}", allowed.join(", ")),

@@ -58,8 +58,12 @@ impl Fanfare {
 
     /// A new key of this role.
     pub(crate) async fn key(&self, role: Role) -> String {
-        let access = Access::Role(role);
-        let id = [u8::try_from(role.word().len()).unwrap(); 10];
+        self.granted(Access::Role(role)).await
+    }
+
+    /// A new key of this right.
+    pub(crate) async fn granted(&self, access: Access) -> String {
+        let id = [u8::try_from(access.to_text().len()).unwrap(); 10];
         let key = Key::generate(&access, id, [5; 32]);
         let grant = Grant {
             network: NetworkId::parse("demo"),

@@ -1,5 +1,6 @@
 //! What users get wrong, and what they are told.
 
+use domain::api_key::{Access, Scope};
 use serde_json::json;
 use testkit::Receiver;
 
@@ -335,6 +336,26 @@ async fn every_mistake_gets_its_named_problem_and_disturbs_nothing() {
     assert!(received[0].verifies(&secret));
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_scopes_that_do_not_go_together_opens_nothing_and_says_why() {
+    let fanfare = Fanfare::start().await;
+    // As `fanfare key` made them before it refused the mixture.
+    let mixed = Access::Mixed(vec![Scope::Operate, Scope::EventsWrite]);
+    let key = fanfare.granted(mixed).await;
+    let event = json!({ "event": "a.b", "data": {} });
+    let answers = [
+        fanfare.post(&key, "/events", &event).await,
+        fanfare.call(&key, "GET", "/deliveries", "", &[]).await,
+        fanfare.operate(&key, "GET", "/quarantine").await,
+    ];
+    for refused in answers {
+        assert_eq!((refused.status, refused.problem()), (403, "mixed-scopes"));
+        let told = refused.text("/detail");
+        assert!(told.contains("two keys"), "{told}");
+    }
+    fanfare.system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
