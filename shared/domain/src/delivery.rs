@@ -162,6 +162,26 @@ pub fn explain(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> S
     }
 }
 
+/// The same of one whose endpoint is deleted: nothing can be sent to it any more.
+#[must_use]
+pub fn explain_orphan(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> String {
+    const ADVICE: &str = "its endpoint is deleted, so it cannot be sent any more; discard it";
+    match state {
+        State::Parked => format!(
+            "it was kept because its endpoint was disabled or its replay cancelled; {ADVICE}"
+        ),
+        State::Dead => format!(
+            "given up after the last attempt: {}; {ADVICE}",
+            last.map_or("none was made", |attempt| attempt.explanation.as_str())
+        ),
+        State::Discarded => {
+            "an operator discarded it, and its endpoint is deleted; it is not sent any more"
+                .to_owned()
+        }
+        State::Pending { .. } | State::Delivered => explain(state, cause, last),
+    }
+}
+
 /// What a delivery becomes when the `tries`th attempt of its round (from 1), finished at `now`, was
 /// read as `verdict`. A wait the receiver asked for can only lengthen the schedule's. `jitter`, from
 /// 0 to 1, is asked for only when there is a next attempt to spread.

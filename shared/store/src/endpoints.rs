@@ -4,6 +4,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem, Up
 use domain::endpoint::{Disabled, Endpoint};
 use domain::id::{EndpointId, NetworkId};
 use domain::idempotency::Idempotency;
+use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::endpoint_item::{read, write};
@@ -178,11 +179,17 @@ impl Store {
         }
     }
 
-    /// Deletes this version of an endpoint. `false` when someone else changed or deleted it first.
+    /// Deletes this version of an endpoint at `now`, and remembers for `retention` that there was
+    /// one. `false` when someone else changed or deleted it first.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn delete_endpoint(&self, endpoint: &Endpoint) -> Result<bool, Error> {
+    pub async fn delete_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        retention: Retention,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         const OPERATION: &str = "deleting an endpoint";
         let network = &endpoint.network;
         let [pk, sk] = Key::endpoint(network, endpoint.id).attributes();
@@ -199,6 +206,7 @@ impl Store {
             })?;
         let items = vec![
             TransactWriteItem::builder().delete(delete).build(),
+            self.remember_deleted(endpoint, retention, now, OPERATION)?,
             self.version_update(
                 network,
                 "ADD endpointsVersion :one, endpoints :less",

@@ -49,6 +49,14 @@ impl Key {
         }
     }
 
+    /// Apart from the endpoints there are, which fan-out reads.
+    pub(crate) fn deleted_endpoint(network: &NetworkId, id: EndpointId) -> Self {
+        Self {
+            pk: format!("N#{network}"),
+            sk: format!("GONE#{id}"),
+        }
+    }
+
     pub(crate) fn own_type(network: &NetworkId, name: &EventType) -> Self {
         Self {
             pk: format!("N#{network}"),

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![warn(missing_docs)]
 
+mod addressees;
 mod api_keys;
 mod attempt_log;
 mod claims;
@@ -28,6 +29,7 @@ mod replays;
 mod rounds;
 mod transaction;
 
+pub use addressees::Addressee;
 pub use api_keys::api_key_item;
 pub use claims::{Claim, Claimant};
 pub use deliveries::{Delivery, Finished, Recorded};

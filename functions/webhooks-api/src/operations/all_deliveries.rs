@@ -3,7 +3,7 @@
 use domain::id::{DeliveryId, EndpointId};
 use http_api::page::{cursor, limit};
 use http_api::{Call, Failure, ProblemBody, Reply};
-use store::Order;
+use store::{Addressee, Order};
 
 use super::deliveries::{filter, page_of};
 use crate::Deps;
@@ -48,8 +48,8 @@ impl Place {
     path = "/v1/networks/{network}/deliveries",
     operation_id = "listAllDeliveries",
     tag = "Deliveries",
-    summary = "Deliveries of all endpoints there are, such as their dead letters",
-    description = "Endpoint after endpoint, oldest endpoint first; of each its deliveries, newest first. Those of a deleted endpoint are only at `/webhooks/{id}/deliveries`. A page looks at 25 endpoints at most and can be short, even empty, with more to come: go on while there is a `nextCursor`.",
+    summary = "Deliveries of all endpoints, such as their dead letters",
+    description = "Endpoint after endpoint, oldest endpoint first; of each its deliveries, newest first. Endpoints that were deleted are among them, as long as the network's retention at the time of the deletion says. A page looks at 25 endpoints at most and can be short, even empty, with more to come: go on while there is a `nextCursor`.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("status" = Option<String>, Query, description = "`pending`, `parked`, `delivered`, `dead` or `discarded`, or several with commas between; all if absent"),
@@ -72,31 +72,34 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["status", "eventType", "since", "until", "limit", "cursor"])?;
     let (filter, limit, from) = (filter(&call)?, limit(&call)?, cursor(&call, Place::parse)?);
     let network = call.network()?;
-    let endpoints = deps.store.list_endpoints(&network).await?;
-    // An endpoint deleted between two pages is passed over, not an end.
-    let rest: Vec<_> = endpoints
-        .iter()
-        .map(|endpoint| endpoint.id)
-        .filter(|id| from.is_none_or(|from| *id >= from.endpoint()))
-        .collect();
+    // One more, to begin the next page with.
+    let rest = deps
+        .store
+        .list_addressees(&network, from.map(Place::endpoint), MOST_LOOKED_AT + 1)
+        .await?;
     let mut items: Vec<DeliveryBody> = Vec::new();
-    let mut next = rest.get(MOST_LOOKED_AT).copied().map(Place::Endpoint);
-    for (place, id) in rest.iter().enumerate().take(MOST_LOOKED_AT) {
+    let mut next = rest.get(MOST_LOOKED_AT).map(|one| Place::Endpoint(one.id));
+    for (place, Addressee { id, deleted }) in rest.into_iter().enumerate().take(MOST_LOOKED_AT) {
         let room = limit.saturating_sub(items.len());
         if room == 0 {
-            next = Some(Place::Endpoint(*id));
+            next = Some(Place::Endpoint(id));
             break;
         }
         let before = from.and_then(|from| match from {
-            Place::After(delivery) if place == 0 && delivery.endpoint() == *id => Some(delivery),
+            Place::After(delivery) if place == 0 && delivery.endpoint() == id => Some(delivery),
             Place::After(_) | Place::Endpoint(_) => None,
         });
         let order = Order::NewestFirst(before);
         let page = deps
             .store
-            .list_deliveries(&network, *id, &filter, order, room)
+            .list_deliveries(&network, id, &filter, order, room)
             .await?;
-        items.extend(page.deliveries.iter().map(DeliveryBody::of));
+        let body = if deleted {
+            DeliveryBody::orphan
+        } else {
+            DeliveryBody::of
+        };
+        items.extend(page.deliveries.iter().map(body));
         if let Some(last) = page.next {
             next = Some(Place::After(last));
             break;

@@ -78,7 +78,11 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
 const MOST_BYTES: usize = 4_000_000;
 
 /// As many as one answer holds, at least one; `next` goes on behind all of them.
-pub(super) fn page_of(mut items: Vec<DeliveryBody>, next: Option<String>) -> Reply {
+pub(super) fn page_of(items: Vec<DeliveryBody>, next: Option<String>) -> Reply {
+    Reply::json(200, &cut(items, next))
+}
+
+fn cut(mut items: Vec<DeliveryBody>, next: Option<String>) -> DeliveryPageBody {
     let mut size = 0_usize;
     let fits = items.iter().take_while(|body| {
         size = size.saturating_add(body.size());
@@ -92,22 +96,24 @@ pub(super) fn page_of(mut items: Vec<DeliveryBody>, next: Option<String>) -> Rep
     } else {
         next
     };
-    Reply::json(200, &DeliveryPageBody { items, next_cursor })
+    DeliveryPageBody { items, next_cursor }
 }
 
 /// The deliveries of one endpoint, which may be deleted.
-async fn bodies(
+pub(super) async fn bodies(
     deps: &Deps,
     network: &NetworkId,
     endpoint: EndpointId,
     deliveries: &[Delivery],
 ) -> Result<Vec<DeliveryBody>, Failure> {
-    let bodies = deliveries.iter().map(DeliveryBody::of);
-    let parked = deliveries.iter().any(|one| one.state == State::Parked);
-    if parked && deps.store.endpoint(network, endpoint).await?.is_none() {
-        return Ok(bodies.map(DeliveryBody::orphaned).collect());
+    // Of the others there is nothing else to say.
+    let concerned =
+        |one: &Delivery| matches!(one.state, State::Parked | State::Dead | State::Discarded);
+    let each = deliveries.iter();
+    if deliveries.iter().any(concerned) && deps.store.endpoint(network, endpoint).await?.is_none() {
+        return Ok(each.map(DeliveryBody::orphan).collect());
     }
-    Ok(bodies.collect())
+    Ok(each.map(DeliveryBody::of).collect())
 }
 
 pub(super) fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
@@ -154,4 +160,49 @@ pub(crate) async fn find(deps: &Deps, call: &Call) -> Result<Delivery, Failure> 
     let id = DeliveryId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
     let found = deps.store.delivery(&call.network()?, id).await?;
     Ok(found.ok_or(NOT_FOUND)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_before_it_is_too_large_and_goes_on_behind_its_last() {
+        const HALF: usize = MOST_BYTES / 2;
+        let more = || Some("the next".to_owned());
+        // The sizes of what was found, and how many of them are in the answer.
+        let table: [(&[usize], usize); 8] = [
+            (&[], 0),
+            (&[MOST_BYTES], 1),
+            (&[HALF, HALF], 2),
+            (&[HALF, HALF + 1], 1),
+            (&[MOST_BYTES, 200], 1),
+            (&[HALF, HALF, 200], 2),
+            (&[200, 200, MOST_BYTES, 200], 2),
+            // There must be one, or the reader would never get on.
+            (&[MOST_BYTES + 1, 200], 1),
+        ];
+        for (sizes, fit) in table {
+            for next in [None, more()] {
+                let items: Vec<_> = (0..)
+                    .zip(sizes)
+                    .map(|(n, size)| DeliveryBody::of_size(n, *size))
+                    .collect();
+                assert!(
+                    items
+                        .iter()
+                        .zip(sizes)
+                        .all(|(item, size)| item.size() == *size)
+                );
+                let page = cut(items, next.clone());
+                assert_eq!(page.items.len(), fit, "{sizes:?}");
+                let goes_on = if fit < sizes.len() {
+                    Some(format!("dlv_{}", fit - 1))
+                } else {
+                    next
+                };
+                assert_eq!(page.next_cursor, goes_on, "{sizes:?}");
+            }
+        }
+    }
 }

@@ -104,8 +104,14 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
-    // The endpoint first: from here on nothing is signed for it, even if the next line fails.
-    if !deps.store.delete_endpoint(&endpoint).await? {
+    let rules = deps.store.network(&endpoint.network).await?.rules;
+    let now = deps.platform.clock.now();
+    // The endpoint first: from here on nothing is signed for it, even if what follows fails.
+    let deleted = deps
+        .store
+        .delete_endpoint(&endpoint, rules.retention, now)
+        .await?;
+    if !deleted {
         return Err(Problem::PreconditionFailed.into());
     }
     news::report(deps, "endpoint.deleted", &endpoint, &json!({})).await;
@@ -118,7 +124,6 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             request_id: None,
             error: chain(&error),
         };
-        let now = deps.platform.clock.now();
         deps.platform.telemetry.emit(&event, now.millis());
     }
     Ok(Reply::no_content())

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use domain::delivery::{Cause, State};
 use domain::endpoint::{Endpoint, disabled};
-use domain::id::DeliveryId;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use queue::Outgoing;
@@ -12,7 +11,7 @@ use queue::message::{DeliveryMessage, Turn};
 use store::{Delivery, Round};
 use telemetry::event::RequestFailed;
 
-use super::deliveries::find;
+use super::deliveries::{bodies, find};
 use crate::Deps;
 use crate::shape::DeliveryBody;
 
@@ -150,8 +149,9 @@ fn wrong(state: State, allowed: &'static str, what: &'static str) -> Problem {
 
 /// The delivery as it is now.
 async fn shown(deps: &Deps, seen: &Delivery, status: u16) -> Result<Reply, Failure> {
-    let id: DeliveryId = seen.id;
-    let now = deps.store.delivery(&seen.network, id).await?;
+    let (network, id) = (&seen.network, seen.id);
+    let now = deps.store.delivery(network, id).await?;
     let now = now.ok_or(Problem::NotFound { what: "delivery" })?;
-    Ok(Reply::json(status, &DeliveryBody::of(&now)))
+    let bodies = bodies(deps, network, id.endpoint(), std::slice::from_ref(&now)).await?;
+    Ok(Reply::json(status, &bodies.first()))
 }

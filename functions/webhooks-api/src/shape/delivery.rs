@@ -1,6 +1,6 @@
 //! Deliveries.
 
-use domain::delivery::{Cause, State, explain};
+use domain::delivery::{Cause, State, explain, explain_orphan};
 use serde::Serialize;
 use store::Delivery;
 use utoipa::ToSchema;
@@ -108,20 +108,45 @@ impl DeliveryBody {
 }
 
 impl DeliveryBody {
-    /// The same when its endpoint was deleted: what is parked cannot be sent any more.
-    pub(crate) fn orphaned(self) -> Self {
-        if self.parked.is_none() {
-            return self;
-        }
+    /// One whose endpoint is deleted.
+    pub(crate) fn orphan(delivery: &Delivery) -> Self {
+        let (cause, last) = (delivery.cause.as_ref(), delivery.attempts.last());
         Self {
-            explanation: "it was kept because its endpoint was disabled or its replay cancelled; the endpoint was deleted since, so it cannot be sent any more; discard it".to_owned(),
-            ..self
+            explanation: explain_orphan(delivery.state, cause, last),
+            ..Self::of(delivery)
         }
     }
 
     /// Roughly how many bytes of JSON it is.
     pub(crate) fn size(&self) -> usize {
         serde_json::to_string(self).map_or(0, |text| text.len())
+    }
+}
+
+#[cfg(test)]
+impl DeliveryBody {
+    /// One of so many bytes of JSON.
+    pub(crate) fn of_size(number: usize, bytes: usize) -> Self {
+        let empty = Self {
+            id: format!("dlv_{number}"),
+            endpoint_id: String::new(),
+            event_id: String::new(),
+            event_type: String::new(),
+            status: DeliveryStatus::Dead,
+            explanation: String::new(),
+            accepted_at: String::new(),
+            next_attempt_at: None,
+            parked: None,
+            discarded_at: None,
+            expunged_at: None,
+            attempt_count: 0,
+            attempts: Vec::new(),
+        };
+        let explanation = "x".repeat(bytes.saturating_sub(empty.size()));
+        Self {
+            explanation,
+            ..empty
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use domain::endpoint::{
 use domain::event::{Draft, Origin};
 use domain::event_type::Pattern;
 use domain::id::{EndpointId, EventId, NetworkId, ReplayId};
+use domain::network::Retention;
 use domain::replay::{Job, Wanted};
 use domain::retry::Schedule;
 use domain::signing::{Key, Scheme};
@@ -201,7 +202,10 @@ impl World {
                 }
                 Action::Delete(number) => {
                     if let Some(endpoint) = self.endpoint(number).await {
-                        assert!(self.store.delete_endpoint(&endpoint).await.unwrap());
+                        let now = Timestamp::from_millis(stage.time.now());
+                        let retention = Retention::default();
+                        let deleted = self.store.delete_endpoint(&endpoint, retention, now);
+                        assert!(deleted.await.unwrap());
                     }
                 }
                 Action::Push(action) => self.meddle(action).await,
