@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::delivery::State;
+use domain::delivery::{Cause, REPLAY_CANCELLED, State};
 use domain::endpoint::Limits;
 use domain::health::Admission;
 use domain::id::{EndpointId, NetworkId};
@@ -125,13 +125,18 @@ fn later(deps: &Deps, at: Timestamp, why: Why) -> Admitted {
     Admitted::Later(Later { at, why, turn })
 }
 
-/// Whether the record still lacks the attempt. One that is parked by now does too: the claim sees
-/// to it.
+/// Whether the record still lacks the attempt. One that is parked by now does too, and the claim
+/// sees to it, unless it was taken back from a job: then the message that asks for it was as well.
 async fn is_owed(deps: &Deps, message: &DeliveryMessage) -> Result<bool, store::Error> {
     let (network, id) = (&message.network, message.delivery);
     let delivery = deps.store.delivery(network, id).await?;
     Ok(delivery.is_some_and(|delivery| {
-        let open = matches!(delivery.state, State::Pending { .. } | State::Parked);
+        let taken_back = |cause: &Cause| cause.reason == REPLAY_CANCELLED;
+        let open = match delivery.state {
+            State::Pending { .. } => true,
+            State::Parked => !delivery.cause.as_ref().is_some_and(taken_back),
+            State::Delivered | State::Dead | State::Discarded => false,
+        };
         open && delivery.made.saturating_add(1) == message.attempt
     }))
 }

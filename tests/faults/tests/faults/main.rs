@@ -18,6 +18,8 @@ mod oracle;
 #[cfg(test)]
 mod plan;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod push;
 #[cfg(test)]
 mod receiver;

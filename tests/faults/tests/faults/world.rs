@@ -265,7 +265,7 @@ impl World {
         self.send(plan::Queue::Events, text).await;
     }
 
-    async fn send(&self, to: plan::Queue, body: String) {
+    pub(crate) async fn send(&self, to: plan::Queue, body: String) {
         let (kind, variable) = match to {
             plan::Queue::Events => (Kind::Dispatch, "EVENTS_QUEUE_URL"),
             plan::Queue::Webhooks => (Kind::Fanout, "WEBHOOK_QUEUE_URL"),

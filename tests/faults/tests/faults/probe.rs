@@ -1,0 +1,126 @@
+//! A breaker that is half open lets one attempt through, and no message may take that chance that
+//! has nothing to attempt.
+
+use std::time::Duration;
+
+use domain::health::{Health, Open};
+use domain::id::EventId;
+use domain::time::Timestamp;
+use queue::message::{DeliveryMessage, Turn};
+use store::{Delivery, DeliveryFilter, KnownHealth, Order};
+
+use crate::chance::Chance;
+use crate::plan::{self, Action, Character, EndpointPlan, Plan};
+use crate::seeds::in_simulated_time;
+use crate::world::World;
+
+/// A world in which one event was reported, to an endpoint that was off if it `parked`.
+async fn reported(name: &str, parked: bool) -> World {
+    let off = parked.then_some((0, Action::SwitchOff(0)));
+    let plan = Plan {
+        actions: off.into_iter().chain([(1000, Action::Report(0))]).collect(),
+        ..Plan::calm(vec![EndpointPlan::new(Character::Well)], 1)
+    };
+    let mut world = World::build(name.to_owned(), Chance::of_seed(0), plan).await;
+    world.run_until(600_000).await;
+    world
+}
+
+async fn delivery(world: &World) -> Delivery {
+    let (network, id) = (&world.network, world.endpoints[0].id);
+    let (all, order) = (DeliveryFilter::default(), Order::OldestFirst(None));
+    let found = world.store.list_deliveries(network, id, &all, order, 9);
+    found.await.unwrap().deliveries.remove(0)
+}
+
+/// The endpoint failed ten times, and may be probed from now on; no process knows it better.
+async fn half_open(world: &mut World) -> KnownHealth {
+    world.warm.clear();
+    let now = Timestamp::from_millis(world.stage.time.now());
+    let health = Health {
+        failures: 10,
+        failing_since: Some(now),
+        open: Some(Open {
+            probe_at: now,
+            probes: 0,
+        }),
+        warned: 0,
+    };
+    let (network, id) = (&world.network, world.endpoints[0].id);
+    let before = KnownHealth::default();
+    let known = world.store.change_health(network, id, before, health).await;
+    known.unwrap().unwrap()
+}
+
+async fn health(world: &World) -> KnownHealth {
+    let (network, id) = (&world.network, world.endpoints[0].id);
+    world.store.health(network, id).await.unwrap()
+}
+
+/// The message for the first attempt of this delivery, as it comes from the retry queue.
+async fn send(world: &World, delivery: &Delivery) {
+    let message = DeliveryMessage {
+        network: world.network.clone(),
+        delivery: delivery.id,
+        event: EventId::parse(delivery.event.as_str()).unwrap(),
+        attempt: 1,
+        endpoint_version: world.endpoint(0).await.unwrap().version,
+        repeated: true,
+        turn: Turn::Unasked,
+        body: None,
+    };
+    world.send(plan::Queue::Retries, message.write()).await;
+}
+
+#[test]
+fn a_message_whose_attempt_was_made_wins_no_probe() {
+    in_simulated_time(async {
+        let mut world = reported("made", false).await;
+        let made = delivery(&world).await;
+        let before = (half_open(&mut world).await, world.stage.posts().len());
+        send(&world, &made).await;
+        world.run().await;
+        assert_eq!((health(&world).await, world.stage.posts().len()), before);
+        assert_eq!(before.1, 1);
+    });
+}
+
+#[test]
+fn a_message_that_was_taken_back_wins_no_probe() {
+    in_simulated_time(async {
+        let mut world = reported("taken-back", true).await;
+        let off = world.endpoint(0).await.unwrap();
+        let job = world.resume(off, 1).await;
+        let now = Timestamp::from_millis(world.stage.time.now());
+        let parked = delivery(&world).await;
+        let round = store::Round {
+            next: now.after(Duration::from_secs(1)),
+            now,
+            job: Some(job.id),
+        };
+        assert!(world.store.begin_round(&parked, round).await.unwrap());
+        let (network, ids) = (&world.network, [parked.id]);
+        let taken = world.store.take_back(network, job.id, &ids, now).await;
+        assert_eq!(taken.unwrap(), 1);
+        let before = half_open(&mut world).await;
+        send(&world, &parked).await;
+        world.run().await;
+        assert_eq!(health(&world).await, before);
+        assert!(world.stage.posts().is_empty());
+    });
+}
+
+#[test]
+fn a_message_with_something_to_attempt_is_the_probe() {
+    in_simulated_time(async {
+        let mut world = reported("owed", true).await;
+        let off = world.endpoint(0).await.unwrap();
+        world.resume(off, 1).await;
+        half_open(&mut world).await;
+        let parked = delivery(&world).await;
+        send(&world, &parked).await;
+        world.run().await;
+        assert_eq!(health(&world).await, KnownHealth::default());
+        assert_eq!(world.stage.posts().len(), 1);
+    });
+}
