@@ -18,6 +18,8 @@ use crate::{Error, Store};
 /// Most endpoints of one network: an event's plan of this many fits its item, with room for the body.
 pub const MAX_ENDPOINTS: u32 = 10_000;
 
+const REPLACING: &str = "updating an endpoint";
+
 /// Whether a create request made its endpoint, or one before it did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
@@ -102,7 +104,34 @@ impl Store {
     /// # Errors
     /// When the table does not answer.
     pub async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<bool, Error> {
-        const OPERATION: &str = "updating an endpoint";
+        self.replace_endpoint(endpoint, None).await
+    }
+
+    /// The same with an endpoint that is enabled by it: its health is forgotten with the change, so
+    /// neither its next failure finds those it was disabled for, nor does a change that is refused
+    /// make it look well.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn enable_endpoint(&self, endpoint: &Endpoint) -> Result<bool, Error> {
+        let [pk, sk] = Key::health(&endpoint.network, endpoint.id).attributes();
+        let forget = Delete::builder()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1)
+            .build()
+            .map_err(|_| Error::Item {
+                operation: REPLACING,
+                what: "key",
+            })?;
+        self.replace_endpoint(endpoint, Some(forget)).await
+    }
+
+    async fn replace_endpoint(
+        &self,
+        endpoint: &Endpoint,
+        forget: Option<Delete>,
+    ) -> Result<bool, Error> {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(write(endpoint)))
@@ -110,13 +139,16 @@ impl Store {
             .condition_expression("version = :before")
             .expression_attribute_values(":before", n(endpoint.version.saturating_sub(1)))
             .build()
-            .map_err(|_| Error::Item { operation: OPERATION, what: "item" })?;
-        self.change(
+            .map_err(|_| Error::Item {
+                operation: REPLACING,
+                what: "item",
+            })?;
+        let mut items = vec![
             TransactWriteItem::builder().put(put).build(),
-            &endpoint.network,
-            OPERATION,
-        )
-        .await
+            self.raise_version(&endpoint.network)?,
+        ];
+        items.extend(forget.map(|forget| TransactWriteItem::builder().delete(forget).build()));
+        Ok(self.transact(REPLACING, items).await? == Committed::Yes)
     }
 
     /// Disables an endpoint, whatever its version. `false` when it is disabled or deleted already.
@@ -147,8 +179,11 @@ impl Store {
                 operation: OPERATION,
                 what: "key",
             })?;
-        let item = TransactWriteItem::builder().update(update).build();
-        self.change(item, network, OPERATION).await
+        let items = vec![
+            TransactWriteItem::builder().update(update).build(),
+            self.raise_version(network)?,
+        ];
+        Ok(self.transact(OPERATION, items).await? == Committed::Yes)
     }
 
     /// Notes when the TLS certificate of an endpoint ends, and watches that end. No new version:
@@ -216,16 +251,6 @@ impl Store {
             )?,
         ];
         Ok(self.transact(OPERATION, items).await? == Committed::Yes)
-    }
-
-    async fn change(
-        &self,
-        item: TransactWriteItem,
-        network: &NetworkId,
-        operation: &'static str,
-    ) -> Result<bool, Error> {
-        let items = vec![item, self.raise_version(network)?];
-        Ok(self.transact(operation, items).await? == Committed::Yes)
     }
 
     pub(crate) fn put_new(

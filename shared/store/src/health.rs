@@ -61,23 +61,6 @@ impl Store {
         }
     }
 
-    /// Forgets an endpoint's health, whatever it is: its owner says that it is well.
-    ///
-    /// # Errors
-    /// When the table does not answer.
-    pub async fn forget_health(&self, network: &NetworkId, id: EndpointId) -> Result<(), Error> {
-        let [pk, sk] = Key::health(network, id).attributes();
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
-            .send()
-            .await
-            .map_err(Error::call("forgetting an endpoint's health"))?;
-        Ok(())
-    }
-
     /// Forgets the health seen as `before`: the endpoint is healthy. `false` when someone else
     /// changed it first.
     ///

@@ -3,6 +3,7 @@
 
 mod cache;
 mod credential;
+mod edit;
 mod ring;
 
 use std::sync::{Mutex, PoisonError};
@@ -23,6 +24,7 @@ use zeroize::Zeroizing;
 use crate::cache::{Cache, Wanted};
 use crate::ring::{Entry, Ring};
 
+pub use crate::edit::Edit;
 pub use crate::ring::Headers;
 
 /// How often a writer begins again after losing to another. Ten writers at once need ten rounds.
@@ -62,61 +64,6 @@ impl Material {
 impl std::fmt::Debug for Material {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Material(..)")
-    }
-}
-
-/// A change to an endpoint's entry. `Debug` shows no key and no value.
-pub enum Edit<'a> {
-    /// A new key signs from now on; the old ones sign beside it until the grace ends.
-    Rotate {
-        /// The new key.
-        key: &'a Key,
-        /// Now: keys whose grace is over go.
-        now: Timestamp,
-        /// When the old ones stop; now or earlier, at once.
-        grace_ends: Timestamp,
-    },
-    /// All keys but the newest stop at once.
-    Revoke,
-    /// These are the sensitive headers from now on.
-    Headers(&'a Headers),
-    /// These are the sensitive headers again, unless someone changed the entry after the change that
-    /// is undone.
-    Undo {
-        /// The generation which that change made.
-        made: u64,
-        /// As they were before it.
-        headers: &'a Headers,
-    },
-}
-
-impl std::fmt::Debug for Edit<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Rotate { .. } => "Rotate(..)",
-            Self::Revoke => "Revoke",
-            Self::Headers(_) => "Headers(..)",
-            Self::Undo { .. } => "Undo(..)",
-        })
-    }
-}
-
-impl Edit<'_> {
-    fn apply(&self, entry: &mut Entry) {
-        match self {
-            Self::Rotate {
-                key,
-                now,
-                grace_ends,
-            } => entry.rotate((*key).clone(), *now, *grace_ends),
-            Self::Revoke => entry.revoke(),
-            Self::Headers(headers) => entry.headers = (*headers).clone(),
-            // This change counts as one already.
-            Self::Undo { made, headers } if entry.generation == made.saturating_add(1) => {
-                entry.headers = (*headers).clone();
-            }
-            Self::Undo { .. } => {}
-        }
     }
 }
 
@@ -216,11 +163,13 @@ impl Vault {
         headers: &Headers,
     ) -> Result<SecretRef, Error> {
         let entry = Entry::new(1, key.clone(), headers.clone());
-        self.place(network, endpoint, entry).await
+        self.place(network, endpoint, entry, None).await
     }
 
-    /// Changes an endpoint's entry and tells where it is now; the generation grows. An entry that
-    /// its ring has no room for any more moves to another one.
+    /// Changes an endpoint's entry and tells where it is now; the generation grows. When its ring has
+    /// no room for the change, the changed entry is in another ring, and the one it was made from
+    /// stays where it is: whose record then names the new place removes the old one, and whose record
+    /// could not be written, the new one.
     ///
     /// # Errors
     /// When Secrets Manager does not answer or has no such entry.
@@ -254,39 +203,86 @@ impl Vault {
                 generation: entry.generation,
                 ..at
             }),
-            Changed::Full => {
-                let placed = self.place(network, endpoint, entry).await?;
-                // The copy left behind is older than any record asks for; a ring that takes no
-                // change today keeps it until it takes one.
-                self.change(network, at.ring, |ring| ring.remove(endpoint))
-                    .await?;
-                Ok(placed)
-            }
+            Changed::Full => self.place(network, endpoint, entry, Some(edit)).await,
         }
     }
 
-    /// Puts an entry into the first ring with room.
+    /// Puts an entry into the first ring with room, or the edit it comes from onto what another
+    /// writer put there meanwhile.
     async fn place(
         &self,
         network: &NetworkId,
         endpoint: EndpointId,
         entry: Entry,
+        edit: Option<&Edit<'_>>,
     ) -> Result<SecretRef, Error> {
         let mut ring = 0;
         loop {
-            match self
-                .change(network, ring, |ring| ring.put(endpoint, entry.clone()))
-                .await?
-            {
+            let placed = Mutex::new(entry.generation);
+            let changed = self.change(network, ring, |ring| {
+                let there = ring.get_mut(endpoint);
+                let later = there.filter(|there| there.generation >= entry.generation);
+                let generation = match (later, edit) {
+                    (Some(there), Some(edit)) => {
+                        there.generation = there.generation.saturating_add(1);
+                        edit.apply(there);
+                        there.generation
+                    }
+                    (Some(_) | None, None) | (None, Some(_)) => {
+                        ring.put(endpoint, entry.clone());
+                        entry.generation
+                    }
+                };
+                *placed.lock().unwrap_or_else(PoisonError::into_inner) = generation;
+            });
+            match changed.await? {
                 Changed::Done => {
-                    return Ok(SecretRef {
-                        ring,
-                        generation: entry.generation,
-                    });
+                    let generation = placed.into_inner();
+                    let generation = generation.unwrap_or_else(PoisonError::into_inner);
+                    return Ok(SecretRef { ring, generation });
                 }
                 Changed::Full => ring += 1,
             }
         }
+    }
+
+    /// Forgets what an edit left at its old place, once the endpoint's record names the new one. A
+    /// ring that takes no change today keeps it until the endpoint's next move.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer.
+    pub async fn leave(
+        &self,
+        network: &NetworkId,
+        (before, after): (SecretRef, SecretRef),
+        endpoint: EndpointId,
+    ) -> Result<(), Error> {
+        if before.ring != after.ring {
+            self.change(network, before.ring, |ring| ring.remove(endpoint))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Undoes a move, `made` by an edit whose record was not written: unless someone changed the
+    /// entry after it.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer.
+    pub async fn withdraw(
+        &self,
+        network: &NetworkId,
+        made: SecretRef,
+        endpoint: EndpointId,
+    ) -> Result<(), Error> {
+        let withdrawn = self.change(network, made.ring, |ring| {
+            let there = ring.get_mut(endpoint);
+            if there.is_some_and(|there| there.generation == made.generation) {
+                ring.remove(endpoint);
+            }
+        });
+        withdrawn.await?;
+        Ok(())
     }
 
     /// Forgets an endpoint's keys.

@@ -150,6 +150,20 @@ pub(crate) fn check_version(call: &Call, endpoint: &Endpoint) -> Result<(), Prob
     call.if_match(endpoint.version)
 }
 
+/// Writes a new version of an endpoint that was enabled or not before it. `false` when someone else
+/// changed or deleted it first.
+pub(super) async fn write(
+    deps: &Deps,
+    was_enabled: bool,
+    changed: &Endpoint,
+) -> Result<bool, store::Error> {
+    if changed.is_enabled() && !was_enabled {
+        deps.store.enable_endpoint(changed).await
+    } else {
+        deps.store.update_endpoint(changed).await
+    }
+}
+
 /// How often the endpoint's record is written anew when others change it at the same time.
 const MAX_ROUNDS: u32 = 5;
 
@@ -162,13 +176,13 @@ pub(crate) async fn rewrite(
     let (network, id) = (first.network.clone(), first.id);
     let mut seen = first;
     for _ in 0..MAX_ROUNDS {
-        let version = seen.version.saturating_add(1);
+        let (version, was_enabled) = (seen.version.saturating_add(1), seen.is_enabled());
         let changed = Endpoint {
             version,
             updated: deps.platform.clock.now(),
             ..change(seen)
         };
-        if deps.store.update_endpoint(&changed).await? {
+        if write(deps, was_enabled, &changed).await? {
             return Ok(changed);
         }
         let again = deps.store.endpoint(&network, id).await?;

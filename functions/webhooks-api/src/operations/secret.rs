@@ -8,6 +8,8 @@ use domain::signing::Key;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use serde_json::json;
+use telemetry::chain::chain;
+use telemetry::event::RequestFailed;
 use vault::Edit;
 
 use super::create::{MAX_BODY, published};
@@ -64,7 +66,7 @@ pub(crate) async fn rotate(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         now,
         grace_ends,
     };
-    let (network, id) = (endpoint.network.clone(), endpoint.id);
+    let (network, id, before) = (endpoint.network.clone(), endpoint.id, endpoint.secret);
     // The vault first: from here on both sign, whatever becomes of the record.
     let at = deps
         .vault
@@ -80,6 +82,7 @@ pub(crate) async fn rotate(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         }
     });
     let rotated = rotated.await?;
+    moved(deps, before, &rotated).await;
     let more =
         json!({ "signing": rotated.signing.word(), "formerKeysSignUntil": grace_ends.to_string() });
     news::report(deps, "secret.rotated", &rotated, &more).await;
@@ -130,6 +133,21 @@ fn former(
     ends.filter(move |published| published.until.is_some_and(|until| until > now))
 }
 
+/// Clears the former place of an entry that had no room there, now that the record names the new one.
+pub(super) async fn moved(deps: &Deps, before: SecretRef, after: &Endpoint) {
+    let places = (before, after.secret);
+    if let Err(error) = deps.vault.leave(&after.network, places, after.id).await {
+        // Nothing signs with what is left there: for the operator's log.
+        let event = RequestFailed {
+            operation: "leaveKeyRing",
+            request_id: None,
+            error: chain(&error),
+        };
+        let now = deps.platform.clock.now();
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
+}
+
 /// Two rotations at once: whichever record is written last must name the later entry.
 fn newest(before: SecretRef, after: SecretRef) -> SecretRef {
     if before.generation > after.generation {
@@ -160,7 +178,7 @@ pub(crate) async fn revoke(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
-    let (network, id) = (endpoint.network.clone(), endpoint.id);
+    let (network, id, before) = (endpoint.network.clone(), endpoint.id, endpoint.secret);
     let at = deps
         .vault
         .edit(&network, endpoint.secret, id, &Edit::Revoke)
@@ -175,6 +193,7 @@ pub(crate) async fn revoke(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         }
     });
     let revoked = revoked.await?;
+    moved(deps, before, &revoked).await;
     news::report(deps, "secret.revoked", &revoked, &json!({})).await;
     Ok(shown(&revoked))
 }

@@ -88,7 +88,6 @@ pub(crate) async fn enable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let enabled = if endpoint.is_enabled() {
         endpoint
     } else {
-        recovered(deps, &endpoint).await?;
         let changed = rewrite(deps, endpoint, |endpoint| Endpoint {
             disabled: None,
             ..endpoint
@@ -117,11 +116,4 @@ fn optional<T: Default + DeserializeOwned>(call: &Call) -> Result<T, Problem> {
     } else {
         parse_json(&body)
     }
-}
-
-/// Forgets why an endpoint was disabled, before it is enabled: else its first failure would find
-/// five days of them and disable it again.
-pub(crate) async fn recovered(deps: &Deps, endpoint: &Endpoint) -> Result<(), Failure> {
-    let (network, id) = (&endpoint.network, endpoint.id);
-    Ok(deps.store.forget_health(network, id).await?)
 }

@@ -6,12 +6,12 @@ use serde_json::json;
 use vault::{Edit, Headers};
 
 use super::create::MAX_BODY;
-use super::endpoints::{check_version, find, shown};
+use super::endpoints::{check_version, find, shown, write};
 use super::fields::Fields;
 use super::headers::choose;
 use super::news;
 use super::replays::resume;
-use super::switch::recovered;
+use super::secret::moved;
 use crate::Deps;
 use crate::shape::{EndpointBody, UpdateEndpoint};
 
@@ -48,22 +48,19 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let (was_enabled, before) = (endpoint.is_enabled(), endpoint.secret);
     let enabled = request.enabled == Some(true) && !was_enabled;
     let (mut changed, sensitive) = changed(deps, endpoint, request, &kept, now)?;
-    // Only now: what is refused changes nothing.
-    if enabled {
-        recovered(deps, &changed).await?;
-    }
     if let Some(sensitive) = sensitive.filter(|sensitive| *sensitive != kept) {
         let (network, at) = (&changed.network, changed.secret);
         let edit = Edit::Headers(&sensitive);
         changed.secret = deps.vault.edit(network, at, changed.id, &edit).await?;
     }
-    let updated = deps.store.update_endpoint(&changed).await;
+    let updated = write(deps, was_enabled, &changed).await;
     if changed.secret != before && !matches!(updated, Ok(true)) {
         undo(deps, &changed, before, &kept).await?;
     }
     if !updated? {
         return Err(Problem::PreconditionFailed.into());
     }
+    moved(deps, before, &changed).await;
     news::report(deps, "endpoint.updated", &changed, &json!({})).await;
     if let Some(why) = changed.disabled.as_ref().filter(|_| was_enabled) {
         let disabled = News::disabled(&changed, &why.reason, why.at);
@@ -102,6 +99,11 @@ async fn undo(
     let (network, id) = (&changed.network, changed.id);
     let now = deps.store.endpoint(network, id).await?;
     if now.is_none_or(|now| now.secret != before) {
+        return Ok(());
+    }
+    if changed.secret.ring != before.ring {
+        // What the record names is where and as it was.
+        deps.vault.withdraw(network, changed.secret, id).await?;
         return Ok(());
     }
     let edit = Edit::Undo {

@@ -16,6 +16,8 @@ mod lambda;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
+mod patch;
+#[cfg(test)]
 mod plan;
 #[cfg(test)]
 mod probe;

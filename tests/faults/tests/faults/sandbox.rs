@@ -197,7 +197,7 @@ impl Sandbox {
     }
 }
 
-/// What a process of the function finds around it.
+/// What a process of a function finds around it.
 pub(crate) fn platform(
     stage: &Arc<Stage>,
     cloud: &Embedded,
