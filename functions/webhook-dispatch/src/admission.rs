@@ -28,6 +28,11 @@ const FULL: Duration = Duration::from_secs(1);
 /// Waiters come back spread over this long after the moment, so that they do not come in step.
 const SPREAD: Duration = Duration::from_secs(2);
 
+/// How late a reserved moment may be used. Messages that were held up together would otherwise all go at
+/// once when they come; beyond it, each asks for another moment. Four times as much after each moment
+/// missed, so that where all are as late as each other, which keeps them apart, each goes in the end.
+const LATE: Duration = Duration::from_secs(1);
+
 /// A retry or a replay, which is late already, queues up at an endpoint with a rate only when its
 /// moment would come this soon. So a first try, which always may, waits for those that came first
 /// and at most this long for any other.
@@ -184,12 +189,13 @@ async fn rate(
     let Some(per_second) = known.endpoint.limits.rate_per_second else {
         return Ok(None);
     };
-    let reserved = match message.turn {
-        Turn::Come => return Ok(None),
-        // The queue holds a message back for a quarter of an hour at most, so it can be early.
-        Turn::Reserved { at, per_second: by } if by == per_second => Some(at),
-        // Reserved by another rate than today's, its moment counts for nothing.
-        Turn::Reserved { .. } | Turn::Unasked | Turn::SentAway(_) => {
+    if message.turn == Turn::Come {
+        return Ok(None);
+    }
+    let (kept, missed) = kept(message.turn, per_second, now);
+    let reserved = match kept {
+        Some(at) => Some(at),
+        None => {
             let version = known.endpoint.version;
             let pace = Pace {
                 per_second,
@@ -209,11 +215,36 @@ async fn rate(
         return Ok(Some(Later {
             at,
             why: Why::Rate,
-            turn: Turn::Reserved { at, per_second },
+            turn: Turn::Reserved {
+                at,
+                per_second,
+                missed,
+            },
         }));
     }
     tokio::time::sleep(wait).await;
     Ok(None)
+}
+
+/// The moment that is kept for it, unless it was reserved by another rate than today's or is missed; and
+/// how many were missed by now.
+fn kept(turn: Turn, today: u32, now: Timestamp) -> (Option<Timestamp>, u32) {
+    let Turn::Reserved {
+        at,
+        per_second,
+        missed,
+    } = turn
+    else {
+        return (None, 0);
+    };
+    if per_second != today {
+        return (None, 0);
+    }
+    // The queue holds a message back for a quarter of an hour at most, so it can be early too.
+    if now.since(at) > LATE.saturating_mul(4_u32.saturating_pow(missed)) {
+        return (None, missed.saturating_add(1));
+    }
+    (Some(at), missed)
 }
 
 fn is_first_try(message: &DeliveryMessage) -> bool {
@@ -258,4 +289,34 @@ async fn place(
         }
     }
     Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_good_at_its_rate_and_until_it_is_missed() {
+        let at = Timestamp::EPOCH.after(Duration::from_secs(100));
+        let reserved = |missed| Turn::Reserved {
+            at,
+            per_second: 5,
+            missed,
+        };
+        for (turn, rate, seconds, expected) in [
+            (Turn::Unasked, 5, 100, (None, 0)),
+            (Turn::SentAway(3), 5, 100, (None, 0)),
+            (reserved(0), 5, 40, (Some(at), 0)),
+            (reserved(0), 5, 101, (Some(at), 0)),
+            (reserved(0), 5, 102, (None, 1)),
+            (reserved(1), 5, 104, (Some(at), 1)),
+            (reserved(1), 5, 105, (None, 2)),
+            (reserved(2), 5, 116, (Some(at), 2)),
+            (reserved(99), 5, 9_999, (Some(at), 99)),
+            (reserved(0), 6, 100, (None, 0)),
+        ] {
+            let now = Timestamp::EPOCH.after(Duration::from_secs(seconds));
+            assert_eq!(kept(turn, rate, now), expected, "{turn:?} at {seconds} s");
+        }
+    }
 }

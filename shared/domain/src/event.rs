@@ -1,7 +1,10 @@
 //! What a producer reports.
 
+mod interchange;
+
 use serde_json::value::RawValue;
 
+pub use self::interchange::MAX_DEPTH;
 use crate::event_type::EventType;
 use crate::field::FieldError;
 use crate::id::{EventId, NetworkId};
@@ -25,7 +28,8 @@ pub struct Event {
     pub network: NetworkId,
     /// What endpoints choose by.
     pub event_type: EventType,
-    /// Always a JSON object, with the whitespace and key order of the producer.
+    /// Always a JSON object that every parser reads alike, with the whitespace and key order of the
+    /// producer.
     pub data: Box<RawValue>,
     /// When it happened, as the producer says; else when it was accepted.
     pub timestamp: Timestamp,
@@ -102,8 +106,13 @@ impl Draft<'_> {
             }
             Some(_) => {}
         }
-        if !self.data.get().starts_with('{') {
-            broken("data", "type", "must be a JSON object");
+        if let Some(FieldError {
+            field,
+            rule,
+            message,
+        }) = data_fault(self.data)
+        {
+            broken(&field, rule, &message);
         }
         let timestamp = self.timestamp.map(Timestamp::parse);
         if timestamp == Some(None) {
@@ -140,6 +149,17 @@ impl Draft<'_> {
             _ => Err(errors),
         }
     }
+}
+
+/// The rule that an event's `data` breaks: it is a JSON object that every parser reads alike.
+#[must_use]
+pub fn data_fault(data: &RawValue) -> Option<FieldError> {
+    if !data.get().starts_with('{') {
+        return Some(FieldError::new("data", "type", "must be a JSON object"));
+    }
+    let fault = interchange::fault(data.get())?;
+    let message = format!("must be JSON that every parser reads alike (RFC 7493): {fault} of it");
+    Some(FieldError::new("data", "interchange", message))
 }
 
 fn asked(json: &RawValue, event: Option<&EventType>) -> Result<Request, Vec<FieldError>> {

@@ -351,5 +351,13 @@ pub(crate) fn write<T: Serialize>(wire: &T) -> String {
     text
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+pub(crate) fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
 #[cfg(test)]
 mod tests;

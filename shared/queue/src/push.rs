@@ -66,7 +66,7 @@ struct AudienceWire {
     event_id: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repeated: bool,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::message::is_zero")]
     resent: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     named: Option<NamedWire>,
@@ -229,7 +229,7 @@ struct PushMessageWire {
     attempt: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repeated: bool,
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::message::is_zero")]
     resent: u32,
     trail: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -332,14 +332,6 @@ impl PushMessage {
             push: push(wire.push).ok_or_else(|| bad("push"))?,
         })
     }
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands over a reference"
-)]
-fn is_zero(number: &u32) -> bool {
-    *number == 0
 }
 
 fn bad(field: &str) -> Malformed {

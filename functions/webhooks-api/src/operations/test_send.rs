@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::event::data_fault;
 use domain::event_type::EventType;
 use domain::id::{EventId, NetworkId};
 use domain::time::Timestamp;
@@ -71,8 +72,10 @@ pub(crate) async fn send(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let event_type = EventType::parse(&request.event_type)
         .ok_or_else(|| invalid("eventType", EventType::RULE))?;
     let data = match request.data {
-        Some(data) if data.get().starts_with('{') => data,
-        Some(_) => return Err(invalid("data", "must be a JSON object").into()),
+        Some(data) => match data_fault(&data) {
+            None => data,
+            Some(fault) => return Err(Problem::InvalidFields(vec![fault]).into()),
+        },
         None => example(deps, &endpoint.network, &event_type).await?,
     };
     let now = deps.platform.clock.now();

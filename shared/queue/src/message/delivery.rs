@@ -42,6 +42,8 @@ pub enum Turn {
         at: Timestamp,
         /// The rate by which it was given.
         per_second: u32,
+        /// How many moments before this it came too late for.
+        missed: u32,
     },
     /// Its moment has come, says a message that an earlier version wrote.
     Come,
@@ -91,14 +93,17 @@ struct DeliveryWire {
 struct MomentWire {
     at: u64,
     per_second: u32,
+    #[serde(default, skip_serializing_if = "super::is_zero")]
+    missed: u32,
 }
 
 impl DeliveryWire {
     fn turn(&self) -> Turn {
         match (self.moment, self.sent_away) {
-            (Some(MomentWire { at, per_second }), _) => Turn::Reserved {
-                at: Timestamp::from_millis(at),
-                per_second,
+            (Some(moment), _) => Turn::Reserved {
+                at: Timestamp::from_millis(moment.at),
+                per_second: moment.per_second,
+                missed: moment.missed,
             },
             (None, Some(times)) => Turn::SentAway(times),
             (None, None) if self.reserved => Turn::Come,
@@ -142,9 +147,14 @@ impl DeliveryMessage {
             repeated: self.repeated,
             reserved: self.turn == Turn::Come,
             moment: match self.turn {
-                Turn::Reserved { at, per_second } => Some(MomentWire {
+                Turn::Reserved {
+                    at,
+                    per_second,
+                    missed,
+                } => Some(MomentWire {
                     at: at.millis(),
                     per_second,
+                    missed,
                 }),
                 Turn::Unasked | Turn::Come | Turn::SentAway(_) => None,
             },

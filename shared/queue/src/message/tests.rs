@@ -65,6 +65,10 @@ fn an_event_sent_straight_to_the_queue_is_read_or_refused_with_the_reason() {
             r#"{"networkId":"demo","event":"a b","data":[]}"#,
             "data: must be a JSON object",
         ),
+        (
+            r#"{"networkId":"demo","event":"a.b","data":{"n":1e999}}"#,
+            "data: must be JSON that every parser reads alike",
+        ),
         (r#"{"networkId":"demo","event":"a.b","data":{}"#, "EOF"),
     ] {
         let error = read_event(body, AT, "m-1").unwrap_err();
@@ -88,9 +92,12 @@ fn turns() -> impl Strategy<Value = Turn> {
         Just(Turn::Unasked),
         Just(Turn::Come),
         any::<u32>().prop_map(Turn::SentAway),
-        (0_u64..(1 << 47), 1_u32..501).prop_map(|(at, per_second)| Turn::Reserved {
-            at: Timestamp::from_millis(at),
-            per_second,
+        (0_u64..(1 << 47), 1_u32..501, 0_u32..3).prop_map(|(at, per_second, missed)| {
+            Turn::Reserved {
+                at: Timestamp::from_millis(at),
+                per_second,
+                missed,
+            }
         }),
     ]
 }

@@ -204,3 +204,31 @@ async fn a_copy_of_what_was_delivered_takes_no_place() {
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_held_up_together_does_not_come_all_at_once() {
+    const EVENTS: usize = 12;
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let wanted = json!({ "ratePerSecond": 1, "eventTypes": ["*"] });
+    made(&fanfare, &receiver.url(), wanted).await;
+    clock.advance(Duration::from_millis(10));
+    for _ in 0..EVENTS {
+        fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    }
+    fanfare.system.embedded().sqs().idle().await;
+    let before = receiver.received().len();
+    // Nothing ran for half a minute, in which the moment of each has passed.
+    pass(&fanfare, &clock, seconds(30)).await;
+    for second in 0..EVENTS {
+        // The one whose moment it is, and the next one's, which is waited for in place.
+        let most = before + 2 + second;
+        let there = receiver.received().len();
+        assert!(there <= most, "{there} of {most} in second {second}");
+        pass(&fanfare, &clock, seconds(1)).await;
+    }
+    receiver.wait_for(EVENTS).await;
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), EVENTS, "each once");
+}
