@@ -75,6 +75,9 @@ fn field_error(path: &str, text: &str) -> FieldError {
             return FieldError::new(field, rule, said(rule, message));
         }
     }
+    if let Some(rule) = bounded(message) {
+        return FieldError::new(parent, "range", rule);
+    }
     FieldError::new(parent, "type", plainly(message))
 }
 
@@ -89,6 +92,33 @@ fn said(rule: &str, message: &str) -> String {
     }
 }
 
+/// What is wrong with a whole number that does not fit its type. That type's own limit is left out:
+/// it is no rule of the field, whose own is told of a number that does fit.
+fn bounded(message: &str) -> Option<&'static str> {
+    let (found, expected) = message.split_once("`, expected ")?;
+    // The largest are read as if they had a fraction.
+    let found = match found.strip_prefix("invalid value: integer `") {
+        Some(whole) => whole,
+        None => found
+            .strip_prefix("invalid type: floating point `")
+            .filter(|float| float.parse::<f64>().is_ok_and(|float| float.abs() >= HUGE))
+            .filter(|_| expected.starts_with(['i', 'u']))?,
+    };
+    Some(match (found.starts_with('-'), expected.starts_with('u')) {
+        (true, true) => NOT_NEGATIVE,
+        (true, false) => "is too small",
+        (false, _) => "is too large",
+    })
+}
+
+/// Beyond what a whole number can be: 2^63.
+const HUGE: f64 = 9_223_372_036_854_775_808.0;
+
+const NOT_NEGATIVE: &str = "must be a whole number, 0 or more";
+
+/// How a whole number is called.
+const WHOLE: &str = "a whole number";
+
 /// A wrong type in words of JSON instead of Rust's, without the value, which may be a secret.
 fn plainly(message: &str) -> String {
     let sides = message
@@ -102,18 +132,23 @@ fn plainly(message: &str) -> String {
         "a string" | "a borrowed string" => "a text",
         "a boolean" => "true or false",
         "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number, 0 or more",
-        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "i8" | "i16" | "i32" | "i64" | "isize" => WHOLE,
         "f32" | "f64" => "a number",
         "a map" => "an object",
         object if object.starts_with("struct ") => "an object",
         other => other,
     };
-    let found = match found.split(' ').next().unwrap_or_default() {
+    let kind = found.split(' ').next().unwrap_or_default();
+    // `1e3` is one of these too, and "not a number" would be untrue.
+    if kind == "floating" && expected.starts_with(WHOLE) {
+        return format!("must be {expected}, without a fraction or an exponent");
+    }
+    let found = match kind {
         "map" => "an object",
         "sequence" => "a list",
         "string" => "a text",
         "boolean" => "true or false",
-        "integer" => "a whole number",
+        "integer" => WHOLE,
         "floating" => "a number",
         "null" => "null",
         _ => found,
@@ -132,6 +167,8 @@ mod tests {
         url: String,
         #[serde(default)]
         list: Vec<u8>,
+        #[serde(default)]
+        change: i8,
     }
 
     #[test]
@@ -149,6 +186,22 @@ mod tests {
                 r#"{"url":"x","list":[true]}"#,
                 "must be a whole number, 0 or more, not true or false",
             ),
+            (
+                r#"{"url":"x","list":[1e3]}"#,
+                "must be a whole number, 0 or more, without a fraction or an exponent",
+            ),
+            (
+                r#"{"url":"x","list":[99999999999999999999]}"#,
+                "is too large",
+            ),
+            (r#"{"url":1.5}"#, "must be a text, not a number"),
+            (
+                r#"{"url":"x","list":[0,-1]}"#,
+                "must be a whole number, 0 or more",
+            ),
+            (r#"{"url":"x","list":[256]}"#, "is too large"),
+            (r#"{"url":"x","change":-129}"#, "is too small"),
+            (r#"{"url":"x","change":128}"#, "is too large"),
             (r#"["x"]"#, "must be an object, not a list"),
         ] {
             let Err(Problem::InvalidFields(errors)) = parse_json::<Body>(body.as_bytes()) else {
@@ -166,6 +219,8 @@ mod tests {
             (r#"{"url":"x","uri":"y"}"#, "uri", "unknown"),
             (r#"{"url":"x","url":"y"}"#, "url", "duplicate"),
             (r#"{"url":"x","list":[1,"a"]}"#, "list[1]", "type"),
+            (r#"{"url":"x","list":[1,-1]}"#, "list[1]", "range"),
+            (r#"{"url":"x","list":[1,1000]}"#, "list[1]", "range"),
             ("[]", "", "type"),
         ] {
             let Err(Problem::InvalidFields(errors)) = parse_json::<Body>(body.as_bytes()) else {
