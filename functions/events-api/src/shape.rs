@@ -205,10 +205,11 @@ pub(crate) struct EventDetail {
 pub(crate) struct Destination {
     pub(crate) endpoint_id: String,
     pub(crate) status: DestinationStatus,
-    /// In words.
+    /// In words: also what it waits for, and what can be done.
     pub(crate) explanation: String,
     pub(crate) delivery_id: String,
     pub(crate) attempts: u32,
+    /// As of the delivery.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) next_attempt_at: Option<String>,

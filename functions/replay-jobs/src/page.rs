@@ -51,6 +51,7 @@ pub(crate) async fn work(deps: &Deps, job: &Job, endpoint: &Endpoint) -> Result<
         states: wanted.states.clone(),
         or_replayed_by: Some(job.id),
         replayed_by: None,
+        not_taken_back: false,
         event_types: wanted.event_types.clone(),
         since: Some(wanted.since),
         until: Some(wanted.until),

@@ -12,7 +12,7 @@ pub(crate) use conservation::ConservationBody;
 pub(crate) use delivery::{DeliveryBody, DeliveryPageBody};
 pub(crate) use endpoint::{
     CreateEndpoint, CreatedEndpoint, DisableEndpoint, EndpointBody, EndpointPage, HeaderInput,
-    UpdateEndpoint,
+    UpdateEndpoint, all_types,
 };
 pub(crate) use filter::{FilterTest, FilterTested, SampleEvent};
 pub(crate) use quarantine::{QuarantinePageBody, QuarantinedMessage};

@@ -10,10 +10,13 @@
 //! Delivered, Dead, Parked ──replay──▶ Pending, with a new round of tries
 //! ```
 
+mod explain;
+
+pub use explain::{Known, Receiver, explain, next_attempt};
+
 use std::time::Duration;
 
 use crate::attempt::{Attempt, Demand, Outcome, Verdict};
-use crate::endpoint::disabled;
 use crate::retry::Schedule;
 use crate::time::Timestamp;
 
@@ -107,7 +110,7 @@ impl State {
 /// What brought a delivery where it stands, when no attempt did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// Of a parked one: why its endpoint is disabled, as [`disabled`] words it, or
+    /// Of a parked one: why its endpoint is disabled, in the words of [`disabled`](crate::endpoint::disabled), or
     /// [`REPLAY_CANCELLED`].
     pub reason: String,
     /// When it came to that.
@@ -132,54 +135,6 @@ pub fn expunged(state: State, made: u32, now: Timestamp) -> Option<Attempt> {
     let unfinished = matches!(state, State::Pending { .. } | State::Parked);
     let (reason, explanation) = EXPUNGED;
     unfinished.then(|| Attempt::unsent(made.saturating_add(1), now, reason, explanation))
-}
-
-/// Why a delivery stands where it does and what can be done, in words for its owner.
-#[must_use]
-pub fn explain(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> String {
-    let tried = last.map(|attempt| attempt.explanation.as_str());
-    match state {
-        State::Pending { .. } => match tried {
-            None => "it waits for its first attempt".to_owned(),
-            Some(tried) => format!("it waits for its next attempt; the last one: {tried}"),
-        },
-        State::Parked => {
-            let reason = cause.map_or(disabled::BY_REQUEST, |cause| cause.reason.as_str());
-            if reason == REPLAY_CANCELLED {
-                return "it is kept because the replay job that was to send it was cancelled before; replay or discard it".to_owned();
-            }
-            format!(
-                "it is kept because its endpoint is disabled: {}; enable the endpoint to resume it, or replay or discard it",
-                disabled::explain(reason)
-            )
-        }
-        State::Delivered => tried.unwrap_or("the receiver accepted it").to_owned(),
-        State::Dead => format!(
-            "given up after the last attempt: {}; replay or discard it",
-            tried.unwrap_or("none was made")
-        ),
-        State::Discarded => "an operator discarded it; it is not sent any more".to_owned(),
-    }
-}
-
-/// The same of one whose endpoint is deleted: nothing can be sent to it any more.
-#[must_use]
-pub fn explain_orphan(state: State, cause: Option<&Cause>, last: Option<&Attempt>) -> String {
-    const ADVICE: &str = "its endpoint is deleted, so it cannot be sent any more; discard it";
-    match state {
-        State::Parked => format!(
-            "it was kept because its endpoint was disabled or its replay cancelled; {ADVICE}"
-        ),
-        State::Dead => format!(
-            "given up after the last attempt: {}; {ADVICE}",
-            last.map_or("none was made", |attempt| attempt.explanation.as_str())
-        ),
-        State::Discarded => {
-            "an operator discarded it, and its endpoint is deleted; it is not sent any more"
-                .to_owned()
-        }
-        State::Pending { .. } | State::Delivered => explain(state, cause, last),
-    }
 }
 
 /// What a delivery becomes when the `tries`th attempt of its round (from 1), finished at `now`, was
@@ -241,28 +196,6 @@ mod tests {
         let now = Timestamp::from_millis(5);
         let ended = State::ALL.map(|state| expunged(state, 2, now).map(|attempt| attempt.number));
         assert_eq!(ended, [None, None, Some(3), Some(3), None]);
-    }
-
-    #[test]
-    fn a_parked_delivery_says_why_and_what_to_do() {
-        for (reason, expected) in [
-            (disabled::GONE, "its receiver answered 410 Gone"),
-            (disabled::ASKED, "webhook-delivery: disable"),
-            (disabled::FAILING, "five days"),
-            (disabled::BY_REQUEST, "through the API"),
-            ("maintenance", "the operator's reason is: maintenance"),
-        ] {
-            let cause = Cause {
-                reason: reason.to_owned(),
-                at: Timestamp::EPOCH,
-            };
-            let told = explain(State::Parked, Some(&cause), None);
-            assert!(told.contains(expected), "{told}");
-            assert!(told.contains("enable the endpoint"), "{told}");
-        }
-        let failed = Attempt::unsent(8, Timestamp::EPOCH, "x", "no connection");
-        let told = explain(State::Dead, None, Some(&failed));
-        assert!(told.contains("no connection"), "{told}");
     }
 
     #[test]

@@ -2,7 +2,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 use domain::attempt::Attempt;
-use domain::delivery::{Cause, State};
+use domain::delivery::{Cause, Known, Receiver, State, explain};
 use domain::event::Event;
 use domain::event_type::EventType;
 use domain::id::{DeliveryId, EventId, NetworkId, ReplayId};
@@ -40,6 +40,20 @@ pub struct Delivery {
     pub replayed_by: Option<ReplayId>,
     /// Oldest first; empty before the first. Of many rounds, the latest.
     pub attempts: Vec<Attempt>,
+}
+
+impl Delivery {
+    /// Why it stands where it does and what can be done, in words; `None` for a deleted endpoint.
+    #[must_use]
+    pub fn explain(&self, receiver: Option<&Receiver>) -> String {
+        let known = Known {
+            state: self.state,
+            cause: self.cause.as_ref(),
+            last: self.attempts.last(),
+            expunged: self.expunged.is_some(),
+        };
+        explain(known, receiver)
+    }
 }
 
 /// Whether an attempt's result was recorded.

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use domain::delivery::Receiver;
 use domain::health::{Health, Open};
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
@@ -25,6 +26,24 @@ impl Store {
         let item = self.get(&Key::health(network, id), OPERATION).await?;
         let known = item.map(|item| read(&Reader::new(&item, OPERATION)));
         Ok(known.transpose()?.unwrap_or_default())
+    }
+
+    /// What deliveries to an endpoint wait for; `None` when it is deleted.
+    ///
+    /// # Errors
+    /// When the table does not answer or a record is unreadable.
+    pub async fn receiver(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+    ) -> Result<Option<Receiver>, Error> {
+        let reads = futures::future::try_join(self.endpoint(network, id), self.health(network, id));
+        let (endpoint, known) = reads.await?;
+        Ok(endpoint.map(|endpoint| Receiver {
+            disabled: endpoint.disabled,
+            limits: endpoint.limits,
+            health: known.health,
+        }))
     }
 
     /// Replaces the health seen as `before`. `None` when someone else changed it first.

@@ -24,6 +24,8 @@ pub struct DeliveryFilter {
     pub or_replayed_by: Option<ReplayId>,
     /// Only those replayed last by this job.
     pub replayed_by: Option<ReplayId>,
+    /// Without those that were taken back from a job.
+    pub not_taken_back: bool,
     /// Of an event type that one of these matches; empty for any.
     pub event_types: Vec<Pattern>,
     /// Of an event accepted then or later.
@@ -73,7 +75,8 @@ pub struct DeliveryPage {
     pub next: Option<DeliveryId>,
 }
 
-/// How many deliveries stand in which state.
+/// How many deliveries stand in which state; those of a job that were taken back from it stand in
+/// none, but apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counted {
     /// The receiver answered 2xx.
@@ -86,6 +89,8 @@ pub struct Counted {
     pub parked: u64,
     /// Given up by an operator.
     pub discarded: u64,
+    /// Taken back from the job asked for; none when no job was asked for.
+    pub taken_back: u64,
     /// Whether every delivery was looked at. If not, these are at least so many.
     pub complete: bool,
 }
@@ -176,7 +181,7 @@ impl Store {
                 .key_condition_expression("pk = :pk AND sk BETWEEN :lower AND :upper")
                 .expression_attribute_values(":lower", s(&lower))
                 .expression_attribute_values(":upper", s(&upper))
-                .projection_expression("#state")
+                .projection_expression("#state, takenBack")
                 .expression_attribute_names("#state", "state")
                 .scan_index_forward(false)
                 .limit(MOST_COUNTED);
@@ -184,6 +189,10 @@ impl Store {
         });
         for page in try_join_all(shards).await.map_err(Error::call(COUNTING))? {
             for item in page.items() {
+                if filter.replayed_by.is_some() && item.contains_key("takenBack") {
+                    counted.taken_back += 1;
+                    continue;
+                }
                 counted.add(Reader::new(item, COUNTING).parsed("state", State::parse)?);
             }
             counted.complete &= page.last_evaluated_key().is_none();
@@ -207,8 +216,10 @@ async fn read_shard(
     filter: &DeliveryFilter,
     limit: usize,
 ) -> Result<Shard, Error> {
-    let whole =
-        filter.states.is_empty() && filter.event_types.is_empty() && filter.replayed_by.is_none();
+    let whole = filter.states.is_empty()
+        && filter.event_types.is_empty()
+        && filter.replayed_by.is_none()
+        && !filter.not_taken_back;
     let page = if whole {
         i32::try_from(limit).unwrap_or(PAGE)
     } else {
@@ -272,6 +283,9 @@ fn filtered(mut call: QueryFluentBuilder, filter: &DeliveryFilter) -> QueryFluen
     if let Some(job) = filter.replayed_by {
         all.push("replayedBy = :by".to_owned());
         call = call.expression_attribute_values(":by", s(job.to_string()));
+    }
+    if filter.not_taken_back {
+        all.push("attribute_not_exists(takenBack)".to_owned());
     }
     if all.is_empty() {
         call

@@ -1,4 +1,4 @@
-use domain::delivery::{State, explain as explain_state};
+use domain::delivery::next_attempt;
 use domain::id::EventId;
 use domain::matching;
 use futures::future::try_join_all;
@@ -70,6 +70,13 @@ async fn destined(
     let network = &stored.event.network;
     let delivery = deps.store.delivery(network, delivery_id).await?;
     let delivery = delivery.as_ref();
+    let receiver = match delivery {
+        Some(delivery) if delivery.state.depends_on_receiver() => {
+            deps.store.receiver(network, destination.endpoint).await?
+        }
+        Some(_) | None => None,
+    };
+    let receiver = receiver.as_ref();
     let attempts = delivery.map_or(&[][..], |delivery| delivery.attempts.as_slice());
     let state = delivery.map(|delivery| delivery.state);
     Ok(Destination {
@@ -77,14 +84,13 @@ async fn destined(
         status: DestinationStatus::of(state),
         explanation: delivery.map_or_else(
             || "the delivery is about to be recorded".to_owned(),
-            |delivery| explain_state(delivery.state, delivery.cause.as_ref(), attempts.last()),
+            |delivery| delivery.explain(receiver),
         ),
         delivery_id: delivery_id.to_string(),
         attempts: delivery.map_or(0, |delivery| delivery.made),
-        next_attempt_at: match state {
-            Some(State::Pending { next_attempt }) => next_attempt.map(|at| at.to_string()),
-            Some(State::Parked | State::Delivered | State::Dead | State::Discarded) | None => None,
-        },
+        next_attempt_at: state
+            .and_then(|state| next_attempt(state, receiver))
+            .map(|at| at.to_string()),
         last_attempt: attempts.last().map(AttemptSummary::of),
     })
 }

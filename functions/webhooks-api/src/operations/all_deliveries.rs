@@ -5,7 +5,7 @@ use http_api::page::{cursor, limit};
 use http_api::{Call, Failure, ProblemBody, Reply};
 use store::{Addressee, Order};
 
-use super::deliveries::{filter, page_of};
+use super::deliveries::{bodies, filter, page_of};
 use crate::Deps;
 use crate::shape::{DeliveryBody, DeliveryPageBody};
 
@@ -94,12 +94,12 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             .store
             .list_deliveries(&network, id, &filter, order, room)
             .await?;
-        let body = if deleted {
-            DeliveryBody::orphan
+        let orphan = |delivery| DeliveryBody::of(delivery, None);
+        items.extend(if deleted {
+            page.deliveries.iter().map(orphan).collect()
         } else {
-            DeliveryBody::of
-        };
-        items.extend(page.deliveries.iter().map(body));
+            bodies(deps, &network, id, &page.deliveries).await?
+        });
         if let Some(last) = page.next {
             next = Some(Place::After(last));
             break;

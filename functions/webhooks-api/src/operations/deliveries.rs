@@ -1,4 +1,3 @@
-use domain::delivery::State;
 use domain::id::{DeliveryId, EndpointId, NetworkId};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use store::{Delivery, DeliveryFilter, Order};
@@ -19,7 +18,7 @@ use http_api::page::{cursor, limit};
         ("id" = String, Path, description = "The endpoint's id"),
         ("status" = Option<String>, Query, description = "`pending`, `parked`, `delivered`, `dead` or `discarded`, or several with commas between; all if absent"),
         ("eventType" = Option<String>, Query, description = "A type or a pattern such as `message.*`, or several with commas between"),
-        ("replay" = Option<String>, Query, description = "Only those that this replay job queued: what came of them"),
+        ("replay" = Option<String>, Query, description = "Only those that this replay job queued, without those taken back from it: what came of them"),
         ("since" = Option<String>, Query, description = "Only events accepted then or later; RFC 3339"),
         ("until" = Option<String>, Query, description = "Only events accepted before then; RFC 3339"),
         ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
@@ -99,21 +98,30 @@ fn cut(mut items: Vec<DeliveryBody>, next: Option<String>) -> DeliveryPageBody {
     DeliveryPageBody { items, next_cursor }
 }
 
-/// The deliveries of one endpoint, which may be deleted.
+/// The deliveries of one endpoint, which may be deleted and is looked up once for all of them.
 pub(super) async fn bodies(
     deps: &Deps,
     network: &NetworkId,
     endpoint: EndpointId,
     deliveries: &[Delivery],
 ) -> Result<Vec<DeliveryBody>, Failure> {
-    // Of the others there is nothing else to say.
-    let concerned =
-        |one: &Delivery| matches!(one.state, State::Parked | State::Dead | State::Discarded);
-    let each = deliveries.iter();
-    if deliveries.iter().any(concerned) && deps.store.endpoint(network, endpoint).await?.is_none() {
-        return Ok(each.map(DeliveryBody::orphan).collect());
-    }
-    Ok(each.map(DeliveryBody::of).collect())
+    let mut each = deliveries.iter();
+    let receiver = if each.any(|one| one.state.depends_on_receiver()) {
+        deps.store.receiver(network, endpoint).await?
+    } else {
+        None
+    };
+    Ok(deliveries
+        .iter()
+        .map(|delivery| DeliveryBody::of(delivery, receiver.as_ref()))
+        .collect())
+}
+
+/// The answer that is one delivery.
+pub(super) async fn shown(deps: &Deps, delivery: &Delivery, status: u16) -> Result<Reply, Failure> {
+    let (network, endpoint) = (&delivery.network, delivery.id.endpoint());
+    let bodies = bodies(deps, network, endpoint, std::slice::from_ref(delivery)).await?;
+    Ok(Reply::json(status, &bodies.first()))
 }
 
 pub(super) fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
@@ -122,6 +130,7 @@ pub(super) fn filter(call: &Call) -> Result<DeliveryFilter, Problem> {
         states: fields.states("status", call.queries("status")),
         or_replayed_by: None,
         replayed_by: fields.replay("replay", call.query("replay")),
+        not_taken_back: call.query("replay").is_some(),
         event_types: fields.patterns("eventType", call.queries("eventType")),
         since: fields.time("since", call.query("since")),
         until: fields.time("until", call.query("until")),
@@ -149,9 +158,7 @@ pub(crate) fn get_doc() {}
 pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let delivery = find(deps, &call).await?;
-    let (network, endpoint) = (&delivery.network, delivery.id.endpoint());
-    let bodies = bodies(deps, network, endpoint, std::slice::from_ref(&delivery)).await?;
-    Ok(Reply::json(200, &bodies.first()))
+    shown(deps, &delivery, 200).await
 }
 
 /// The delivery named in the path.

@@ -11,7 +11,7 @@ use queue::message::{DeliveryMessage, Turn};
 use store::{Delivery, Round};
 use telemetry::event::RequestFailed;
 
-use super::deliveries::{bodies, find};
+use super::deliveries::{find, shown};
 use crate::Deps;
 use crate::shape::DeliveryBody;
 
@@ -58,7 +58,7 @@ pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::PreconditionFailed.into());
     }
     send(deps, &delivery, &endpoint, now).await;
-    shown(deps, &delivery, 202).await
+    reread(deps, &delivery, 202).await
 }
 
 /// The endpoint of a delivery, if anything can be sent to it.
@@ -135,7 +135,7 @@ pub(crate) async fn discard(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     if !deps.store.discard(&delivery, &cause).await? {
         return Err(Problem::PreconditionFailed.into());
     }
-    shown(deps, &delivery, 200).await
+    reread(deps, &delivery, 200).await
 }
 
 fn wrong(state: State, allowed: &'static str, what: &'static str) -> Problem {
@@ -148,10 +148,9 @@ fn wrong(state: State, allowed: &'static str, what: &'static str) -> Problem {
 }
 
 /// The delivery as it is now.
-async fn shown(deps: &Deps, seen: &Delivery, status: u16) -> Result<Reply, Failure> {
+async fn reread(deps: &Deps, seen: &Delivery, status: u16) -> Result<Reply, Failure> {
     let (network, id) = (&seen.network, seen.id);
     let now = deps.store.delivery(network, id).await?;
     let now = now.ok_or(Problem::NotFound { what: "delivery" })?;
-    let bodies = bodies(deps, network, id.endpoint(), std::slice::from_ref(&now)).await?;
-    Ok(Reply::json(status, &bodies.first()))
+    shown(deps, &now, status).await
 }

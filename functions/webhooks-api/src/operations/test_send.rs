@@ -15,6 +15,7 @@ use store::Delivery;
 use utoipa::ToSchema;
 
 use super::create::MAX_BODY;
+use super::deliveries::shown;
 use super::endpoints::find;
 use super::examples;
 use crate::Deps;
@@ -97,11 +98,11 @@ pub(crate) async fn send(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             .as_ref()
             .filter(|delivery| !delivery.attempts.is_empty())
         {
-            return Ok(Reply::json(200, &DeliveryBody::of(delivery)));
+            return shown(deps, delivery, 200).await;
         }
     }
     match last {
-        Some(delivery) => Ok(Reply::json(202, &DeliveryBody::of(&delivery))),
+        Some(delivery) => shown(deps, &delivery, 202).await,
         None => Err(Problem::Unavailable.into()),
     }
 }

@@ -13,7 +13,7 @@ use super::news;
 use super::replays::resume;
 use super::secret::moved;
 use crate::Deps;
-use crate::shape::{EndpointBody, UpdateEndpoint};
+use crate::shape::{EndpointBody, UpdateEndpoint, all_types};
 
 #[utoipa::path(
     patch,
@@ -125,7 +125,7 @@ fn changed(
     let mut fields = Fields::default();
     let chosen = request
         .headers
-        .map(|headers| choose(&mut fields, &headers, kept));
+        .map(|headers| choose(&mut fields, &headers.unwrap_or_default(), kept));
     let (headers, sensitive) = match chosen {
         None => (before.headers, None),
         Some(chosen) => (chosen.headers, Some(chosen.sensitive)),
@@ -134,18 +134,18 @@ fn changed(
         url: request.url.map_or(before.url, |url| {
             fields.url(&url, deps.policy, &deps.own_names)
         }),
-        description: request
-            .description
-            .map_or(before.description, |text| fields.description(text)),
-        event_types: request
-            .event_types
-            .map_or(before.event_types, |types| fields.event_types(&types)),
+        description: request.description.map_or(before.description, |text| {
+            fields.description(text.unwrap_or_default())
+        }),
+        event_types: request.event_types.map_or(before.event_types, |types| {
+            fields.event_types(&types.unwrap_or_else(all_types))
+        }),
         filter: request
             .filter
             .map_or(before.filter, |filter| fields.filter(filter.as_deref())),
         format: request
             .format
-            .map_or(before.format, |word| fields.format(Some(&word))),
+            .map_or(before.format, |word| fields.format(word.as_deref())),
         headers,
         timeout: request
             .timeout_seconds

@@ -1,6 +1,6 @@
 //! Deliveries.
 
-use domain::delivery::{Cause, State, explain, explain_orphan};
+use domain::delivery::{Cause, Receiver, State, next_attempt};
 use serde::Serialize;
 use store::Delivery;
 use utoipa::ToSchema;
@@ -22,7 +22,9 @@ pub(crate) struct DeliveryBody {
     pub(crate) explanation: String,
     #[schema(format = DateTime)]
     pub(crate) accepted_at: String,
-    /// When the next attempt is due; absent before the first and when there is none.
+    /// When the next attempt is due, at the earliest: while the endpoint is probed, not before the next
+    /// probe. Absent when there is none, and for a first one that is due at once; what that may still
+    /// wait for is in `explanation`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) next_attempt_at: Option<String>,
@@ -82,38 +84,25 @@ impl DeliveryStatus {
 }
 
 impl DeliveryBody {
-    pub(crate) fn of(delivery: &Delivery) -> Self {
+    /// `receiver` is `None` for a deleted endpoint, and does not matter when the state does not depend
+    /// on it.
+    pub(crate) fn of(delivery: &Delivery, receiver: Option<&Receiver>) -> Self {
         let state = delivery.state;
         let cause = |wanted| delivery.cause.as_ref().filter(|_| state == wanted);
-        let next = match state {
-            State::Pending { next_attempt } => next_attempt,
-            State::Parked | State::Delivered | State::Dead | State::Discarded => None,
-        };
         Self {
             id: delivery.id.to_string(),
             endpoint_id: delivery.id.endpoint().to_string(),
             event_id: delivery.event.to_string(),
             event_type: delivery.event_type.to_string(),
             status: DeliveryStatus::of(state),
-            explanation: explain(state, delivery.cause.as_ref(), delivery.attempts.last()),
+            explanation: delivery.explain(receiver),
             accepted_at: delivery.id.accepted().to_string(),
-            next_attempt_at: next.map(|at| at.to_string()),
+            next_attempt_at: next_attempt(state, receiver).map(|at| at.to_string()),
             parked: cause(State::Parked).map(ParkedBody::of),
             discarded_at: cause(State::Discarded).map(|cause| cause.at.to_string()),
             expunged_at: delivery.expunged.map(|at| at.to_string()),
             attempt_count: delivery.made,
             attempts: delivery.attempts.iter().map(AttemptBody::of).collect(),
-        }
-    }
-}
-
-impl DeliveryBody {
-    /// One whose endpoint is deleted.
-    pub(crate) fn orphan(delivery: &Delivery) -> Self {
-        let (cause, last) = (delivery.cause.as_ref(), delivery.attempts.last());
-        Self {
-            explanation: explain_orphan(delivery.state, cause, last),
-            ..Self::of(delivery)
         }
     }
 

@@ -66,7 +66,8 @@ pub(crate) struct CreateEndpoint {
     pub(crate) enabled: bool,
 }
 
-fn all_types() -> Vec<String> {
+/// The default of `eventTypes`.
+pub(crate) fn all_types() -> Vec<String> {
     vec!["*".to_owned()]
 }
 
@@ -99,25 +100,27 @@ impl std::fmt::Debug for HeaderInput {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct UpdateEndpoint {
-    #[serde(default)]
-    #[schema(max_length = 2048)]
+    /// Has no default, so that `null` is refused.
+    #[serde(default, deserialize_with = "set")]
+    #[schema(value_type = String, required = false, max_length = 2048)]
     pub(crate) url: Option<String>,
-    /// An empty text removes it.
-    #[serde(default)]
-    #[schema(max_length = 256)]
-    pub(crate) description: Option<String>,
-    #[serde(default)]
-    #[schema(min_items = 1, max_items = 100)]
-    pub(crate) event_types: Option<Vec<String>>,
+    /// An empty text removes it too.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>, max_length = 256)]
+    pub(crate) description: Option<Option<String>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 100)]
+    pub(crate) event_types: Option<Option<Vec<String>>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Object>)]
     pub(crate) filter: Option<Option<Box<RawValue>>>,
-    #[serde(default)]
-    pub(crate) format: Option<String>,
-    /// Replaces the whole list.
-    #[serde(default)]
-    #[schema(max_items = 20)]
-    pub(crate) headers: Option<Vec<HeaderInput>>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) format: Option<Option<String>>,
+    /// Replaces the whole list; `null` empties it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Option<Vec<HeaderInput>>, max_items = 20)]
+    pub(crate) headers: Option<Option<Vec<HeaderInput>>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 30)]
     pub(crate) timeout_seconds: Option<Option<u64>>,
@@ -134,7 +137,9 @@ pub(crate) struct UpdateEndpoint {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<String>, pattern = "^(failures|all)$")]
     pub(crate) keep_responses: Option<Option<String>>,
-    #[serde(default)]
+    /// Neither is a default, so that `null` is refused.
+    #[serde(default, deserialize_with = "set")]
+    #[schema(value_type = bool, required = false)]
     pub(crate) enabled: Option<bool>,
 }
 
@@ -155,6 +160,15 @@ where
     T: Deserialize<'de>,
 {
     Option::deserialize(deserializer).map(Some)
+}
+
+/// A field that may be left out but not be `null`.
+fn set<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
 }
 
 /// An endpoint. Its secret is never part of it.

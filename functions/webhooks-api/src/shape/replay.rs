@@ -78,10 +78,10 @@ pub(crate) struct ReplayBody {
     /// Deliveries that are what was asked for, so far.
     pub(crate) found: u64,
     /// Of them, those queued to be sent again. `outcome` tells what came of them, and
-    /// `…/deliveries?replay=<id>` lists them.
+    /// `…/deliveries?replay=<id>` lists those that were not taken back.
     pub(crate) replayed: u64,
     /// Of those queued, the ones that a cancel took back before they were sent: at least, since a
-    /// process that dies at it may not have counted all; `outcome` is exact.
+    /// process that dies at it may not have counted all; `outcome.takenBack` is exact.
     pub(crate) taken_back: u64,
     /// Of them, those that someone else changed first, or of which nothing is left to send.
     pub(crate) skipped: u64,
@@ -94,21 +94,24 @@ pub(crate) struct ReplayBody {
     pub(crate) updated_at: String,
 }
 
-/// Where deliveries that a job queued stand now. One that was replayed again since counts with the
-/// later job.
+/// What came of the deliveries that a job queued; each is counted once. One that a later job replayed
+/// counts with that; one replayed by hand still counts here.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = ReplayOutcome)]
 pub(crate) struct OutcomeBody {
-    /// The receiver accepted them.
+    /// The receiver accepted them, this time.
     pub(crate) delivered: u64,
-    /// Every attempt failed, or they were taken back and were dead before.
+    /// Every attempt failed.
     pub(crate) dead: u64,
     /// They are still to be sent, or wait for their next try.
     pub(crate) pending: u64,
-    /// Their endpoint was disabled meanwhile, or they were taken back and were parked before.
+    /// Their endpoint was disabled meanwhile.
     pub(crate) parked: u64,
     pub(crate) discarded: u64,
+    /// A cancel took them back before they were sent: they stand where they stood before the job, be
+    /// that delivered, dead or parked, and count as nothing else here.
+    pub(crate) taken_back: u64,
     /// If `false`, only the newest few thousand deliveries were looked at, and these are at least so
     /// many.
     pub(crate) complete: bool,
@@ -123,6 +126,7 @@ impl ReplayBody {
                 pending: counted.pending,
                 parked: counted.parked,
                 discarded: counted.discarded,
+                taken_back: counted.taken_back,
                 complete: counted.complete,
             }),
             ..self

@@ -7,10 +7,11 @@ use domain::endpoint::SecretRef;
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 use runtime::Random;
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::Receiver;
 
 use crate::harness::{Answer, Fanfare};
+use crate::sending::made;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_lives_from_create_to_delete_and_shows_its_secret_once() {
@@ -97,6 +98,71 @@ async fn an_endpoint_lives_from_create_to_delete_and_shows_its_secret_once() {
     );
     assert_eq!(fanfare.get(&path).await.problem(), "not-found");
     assert_eq!(fanfare.get("/webhooks").await.body["items"], json!([]));
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn null_sets_back_to_the_default_and_is_refused_where_there_is_none() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::accepting().await;
+    let (id, plain) = made(&fanfare, &receiver.url(), json!({})).await;
+    let path = format!("/webhooks/{id}");
+    let change = async |body: &Value| {
+        let (admin, body) = (fanfare.admin(), body.to_string());
+        fanfare.call(&admin, "PATCH", &path, &body, &[]).await
+    };
+    let all = json!({
+        "description": "mine", "eventTypes": ["a.b"], "filter": { "data": { "n": [1] } },
+        "format": "social.plus",
+        "headers": [{ "name": "x-key", "value": "hidden", "sensitive": true }],
+        "timeoutSeconds": 3, "retrySchedule": [5], "maxInFlight": 2, "ratePerSecond": 3,
+        "keepResponses": "all",
+    });
+    let changed = change(&all).await;
+    assert_eq!(changed.status, 200, "{}", changed.body);
+    assert_eq!(changed.body["headers"][0]["name"], "x-key");
+    let fields = all.as_object().unwrap();
+    let nulls: Value = fields
+        .keys()
+        .map(|name| (name.clone(), Value::Null))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let back = change(&nulls).await;
+    assert_eq!(back.status, 200, "{}", back.body);
+    for name in fields.keys() {
+        assert_eq!(back.body.get(name), plain.get(name), "{name}");
+    }
+    for (body, field, said) in [
+        (json!({ "url": null }), "url", "must be a text, not null"),
+        (
+            json!({ "enabled": null }),
+            "enabled",
+            "must be true or false, not null",
+        ),
+        (
+            json!({ "timeoutSeconds": -1 }),
+            "timeoutSeconds",
+            "must be a whole number, 0 or more",
+        ),
+        (
+            json!({ "retrySchedule": [-1] }),
+            "retrySchedule[0]",
+            "must be a whole number, 0 or more",
+        ),
+        (
+            json!({ "maxInFlight": 5_000_000_000_u64 }),
+            "maxInFlight",
+            "is too large",
+        ),
+    ] {
+        let refused = change(&body).await;
+        assert_eq!((refused.status, refused.problem()), (422, "invalid-fields"));
+        let told = ["field", "message"].map(|name| refused.text(&format!("/errors/0/{name}")));
+        assert_eq!(told, [field, said]);
+    }
+    fanfare.report(&json!({ "event": "z.z", "data": {} })).await;
+    let webhooks = receiver.wait_for(1).await;
+    assert_eq!(webhooks[0].header("x-key"), "");
     fanfare.system.stop().await;
 }
 

@@ -73,6 +73,11 @@ async fn an_expunged_event_is_known_but_not_what_it_said_nor_what_was_answered()
         if status == "dead" {
             let last = format!("/attempts/{}/reason", attempts - 1);
             assert_eq!(record.text(&last), "event_expunged");
+            let told = record.text("/explanation");
+            assert!(told.ends_with("; discard it"), "{told}");
+            assert!(!told.contains("replay"), "{told}");
+            let of_event = after.text("/destinations/0/explanation");
+            assert_eq!(of_event, told);
         }
     }
     operate(&fanfare, &format!("{path}/enable")).await;

@@ -35,3 +35,4 @@ mod sending;
 mod set_aside;
 mod straight_to_queue;
 mod strict;
+mod waiting;

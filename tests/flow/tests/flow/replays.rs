@@ -219,17 +219,21 @@ async fn a_cancel_takes_back_what_was_not_sent_yet_and_says_how_many() {
     assert_eq!(counts, [json!(10), json!(10), json!(9), json!(0)]);
     assert_eq!(
         cancelled.body["outcome"],
-        json!({ "delivered": 1, "dead": 0, "pending": 0, "parked": 9, "discarded": 0, "complete": true })
+        json!({ "delivered": 1, "dead": 0, "pending": 0, "parked": 0, "discarded": 0, "takenBack": 9, "complete": true })
     );
     let told = cancelled.text("/explanation");
     assert!(
         told.contains("9 of the queued ones were taken back"),
         "{told}"
     );
-    let listed = format!("{path}/deliveries?replay={}&status=parked", job.text("/id"));
-    let back = fanfare.get(&listed).await;
-    assert_eq!(back.body["items"].as_array().unwrap().len(), 9);
-    assert_eq!(back.text("/items/0/parked/reason"), "replay_cancelled");
+    let listed = format!("{path}/deliveries?replay={}", job.text("/id"));
+    let sent = fanfare.get(&listed).await;
+    assert_eq!(sent.body["items"].as_array().unwrap().len(), 1);
+    let parked = format!("{path}/deliveries?status=parked");
+    let mut back = fanfare.get(&parked).await;
+    let items = back.body["items"].as_array_mut().unwrap();
+    items.retain(|item| item["parked"]["reason"] == "replay_cancelled");
+    assert_eq!(items.len(), 9);
     let told = back.text("/items/0/explanation");
     assert!(told.contains("cancelled"), "{told}");
 
@@ -396,7 +400,7 @@ async fn a_job_that_is_done_can_be_cancelled_as_long_as_what_it_queued_is_not_se
     );
     assert_eq!(
         cancelled.body["outcome"],
-        json!({ "delivered": 1, "dead": 0, "pending": 0, "parked": 4, "discarded": 0, "complete": true })
+        json!({ "delivered": 1, "dead": 0, "pending": 0, "parked": 0, "discarded": 0, "takenBack": 4, "complete": true })
     );
     for _ in 0..6 {
         advance(&fanfare, &clock, Duration::from_secs(1)).await;
