@@ -197,11 +197,31 @@ pub(crate) struct SdkRefused {
     #[schema(example = "error")]
     pub(crate) status: &'static str,
     /// 400000 the request is wrong, 400100 no key, 400300 the key is not for this, 400400 there is no
-    /// such device, 500000 Fanfare's own fault.
+    /// such device, 500000 not your mistake: with status 503 repeat it.
     #[schema(example = 400_000)]
     pub(crate) code: u32,
     pub(crate) message: String,
     pub(crate) data: SdkDetail,
+}
+
+/// What a key that is refused is told: by the function, or by the gateway before it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(
+    dead_code,
+    reason = "describes what two answer, of whom one is not ours"
+)]
+pub(crate) enum SdkKeyRefused {
+    Function(SdkRefused),
+    Gateway(GatewayRefused),
+}
+
+/// The gateway's own answer on AWS.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GatewayRefused {
+    #[schema(example = "Forbidden")]
+    pub(crate) message: String,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -42,7 +42,8 @@ impl Deps {
     pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
         let settings = Settings::from_env(&platform.env)?;
         Ok(Self {
-            store: Store::new(platform.aws.dynamodb(), settings.table),
+            store: Store::new(platform.aws.dynamodb(), settings.table)
+                .spread_by(platform.random.clone()),
             pushes: Queue::new(platform.aws.sqs(), settings.push_queue),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
             vault: Vault::new(

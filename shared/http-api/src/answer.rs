@@ -24,9 +24,16 @@ impl From<Problem> for Failure {
     }
 }
 
-impl<E: std::error::Error> From<E> for Failure {
+impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self::Internal(chain(&error))
+        let error: &(dyn std::error::Error + 'static) = &error;
+        match error.downcast_ref() {
+            // Nobody's fault, and the caller can do something about it.
+            Some(store::Error::Contended { .. }) => Self::Problem(Problem::Contended),
+            Some(store::Error::Call { .. } | store::Error::Item { .. }) | None => {
+                Self::Internal(chain(error))
+            }
+        }
     }
 }
 
@@ -117,4 +124,24 @@ fn admitted<O>(
         request,
     };
     Ok((route, call))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_got_no_turn_is_told_to_try_again_and_all_else_is_for_the_operator() {
+        let operation = "registering a device";
+        let failure = Failure::from(store::Error::Contended { operation });
+        let Failure::Problem(problem) = failure else {
+            panic!("{failure:?}");
+        };
+        let response = problem.reply().into_response();
+        assert_eq!(response.status_code, 503);
+        assert_eq!(response.headers["retry-after"], "1");
+        let what = "devices";
+        let failure = Failure::from(store::Error::Item { operation, what });
+        assert!(matches!(failure, Failure::Internal(_)), "{failure:?}");
+    }
 }

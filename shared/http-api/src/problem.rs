@@ -11,6 +11,8 @@ use crate::Reply;
 pub enum Problem {
     /// Why the body cannot be read as JSON, in words for the caller.
     MalformedJson(String),
+    /// Why the body cannot be read as a form, in words for the caller.
+    MalformedForm(String),
     /// The rules that parts of the request break.
     InvalidFields(Vec<FieldError>),
     /// The body is larger than the operation takes.
@@ -77,6 +79,8 @@ pub enum Problem {
     PayloadExpunged,
     /// Nothing was accepted or changed, and a repeat is safe.
     Unavailable,
+    /// Others kept changing the same records, and a repeat is safe.
+    Contended,
     /// Fanfare's own fault; only the operator's log has the reason.
     Internal,
 }
@@ -105,6 +109,7 @@ macro_rules! catalogue {
 
 catalogue! {
     MALFORMED_JSON = "malformed-json", 400, "The body is not JSON";
+    MALFORMED_FORM = "malformed-form", 400, "The form cannot be read";
     INVALID_FIELDS = "invalid-fields", 422, "Some fields break a rule";
     PAYLOAD_TOO_LARGE = "payload-too-large", 413, "The body is too large";
     UNAUTHORIZED = "unauthorized", 401, "No API key was given";
@@ -125,6 +130,7 @@ catalogue! {
     CERTIFICATE_ACTIVE = "certificate-active", 409, "The certificate is active";
     PAYLOAD_EXPUNGED = "payload-expunged", 409, "The event's payload was expunged";
     UNAVAILABLE = "unavailable", 503, "Try again in a moment";
+    CONTENDED = "contended", 503, "Others are changing the same";
     INTERNAL = "internal", 500, "Fanfare failed";
 }
 
@@ -178,6 +184,7 @@ impl Problem {
     pub fn entry(&self) -> &'static Entry {
         match self {
             Self::MalformedJson(_) => &MALFORMED_JSON,
+            Self::MalformedForm(_) => &MALFORMED_FORM,
             Self::InvalidFields(_) => &INVALID_FIELDS,
             Self::PayloadTooLarge { .. } => &PAYLOAD_TOO_LARGE,
             Self::Unauthorized => &UNAUTHORIZED,
@@ -197,6 +204,7 @@ impl Problem {
             Self::CertificateActive => &CERTIFICATE_ACTIVE,
             Self::PayloadExpunged => &PAYLOAD_EXPUNGED,
             Self::Unavailable => &UNAVAILABLE,
+            Self::Contended => &CONTENDED,
             Self::Internal => &INTERNAL,
         }
     }
@@ -219,6 +227,7 @@ impl Problem {
                 errors.iter().map(field_body).collect()
             }
             Self::MalformedJson(_)
+            | Self::MalformedForm(_)
             | Self::PayloadTooLarge { .. }
             | Self::Unauthorized
             | Self::WrongNetwork
@@ -235,6 +244,7 @@ impl Problem {
             | Self::CertificateActive
             | Self::PayloadExpunged
             | Self::Unavailable
+            | Self::Contended
             | Self::Internal => Vec::new(),
             Self::CertificateRefused { errors, warnings } => {
                 let errors = errors.iter().map(|one| judged(one, "error"));
@@ -265,7 +275,7 @@ impl Problem {
         if let Self::MethodNotAllowed { allowed } = self {
             reply = reply.header("allow", &allowed.join(", "));
         }
-        if *self == Self::Unavailable {
+        if matches!(self, Self::Unavailable | Self::Contended) {
             reply = reply.header("retry-after", "1");
         }
         reply
@@ -273,7 +283,7 @@ impl Problem {
 
     fn detail(&self) -> String {
         match self {
-            Self::MalformedJson(why) => why.clone(),
+            Self::MalformedJson(why) | Self::MalformedForm(why) => why.clone(),
             Self::InvalidFields(errors) | Self::EventNotAllowed(errors) => {
                 let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
                 texts.join("; ")
@@ -313,6 +323,9 @@ impl Problem {
                 "nothing is left to send; report the event again under a new id".to_owned()
             }
             Self::Unavailable => "nothing was changed; repeat the request".to_owned(),
+            Self::Contended => {
+                "too many requests change the same at this moment; repeat the request".to_owned()
+            }
             Self::Internal => {
                 "the operator's log has the reason, under this answer's x-request-id".to_owned()
             }

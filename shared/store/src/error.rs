@@ -23,6 +23,13 @@ pub enum Error {
         /// The attribute at fault, `item` for the whole record, or `a free id`.
         what: &'static str,
     },
+    /// Others changed the same records before each of the tries; none of them changed anything, and
+    /// a repeat is safe.
+    #[error("{operation} got no turn: others kept changing the same records")]
+    Contended {
+        /// What was being done, e.g. `registering a device`.
+        operation: &'static str,
+    },
 }
 
 impl Error {

@@ -15,9 +15,6 @@ use crate::key::Key;
 use crate::packed::unpack_plan;
 use crate::{Delivery, Error, Store};
 
-/// How often a delivery is read again because an attempt came in between.
-const MAX_ROUNDS: usize = 5;
-
 /// Answers deleted at the same time.
 const IN_FLIGHT: usize = 16;
 
@@ -66,7 +63,7 @@ impl Store {
     /// the reason.
     ///
     /// # Errors
-    /// When the table does not answer, or attempts keep coming in between.
+    /// When the table does not answer; [`Error::Contended`] when attempts keep coming in between.
     pub async fn expunge_delivery(
         &self,
         network: &NetworkId,
@@ -74,7 +71,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), Error> {
         const OPERATION: &str = "expunging a delivery";
-        for _ in 0..MAX_ROUNDS {
+        let mut tries = self.tries(OPERATION);
+        loop {
             let Some(seen) = self.delivery(network, id).await? else {
                 return Ok(());
             };
@@ -86,11 +84,8 @@ impl Store {
                 let forgotten = stream::iter(answers).buffer_unordered(IN_FLIGHT);
                 return forgotten.try_collect().await;
             }
+            tries.again().await?;
         }
-        Err(Error::Item {
-            operation: OPERATION,
-            what: "a quiet moment",
-        })
     }
 
     /// `false` when someone else changed the delivery first.

@@ -5,6 +5,7 @@ mod addressees;
 mod api_keys;
 mod attempt_log;
 mod claims;
+mod contention;
 mod deliveries;
 mod due;
 mod endpoint_item;
@@ -60,6 +61,7 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use runtime::Random;
 
 /// How long pushes and quarantine records are kept; events, deliveries and answers have the
 /// retention of their network.
@@ -70,6 +72,7 @@ pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 pub struct Store {
     client: Client,
     table: String,
+    random: Option<Random>,
 }
 
 impl Store {
@@ -79,6 +82,17 @@ impl Store {
         Self {
             client,
             table: table.into(),
+            random: None,
+        }
+    }
+
+    /// The same, with randomness that spreads the pauses of changes that meet: for whoever makes such
+    /// changes from many sides at once.
+    #[must_use]
+    pub fn spread_by(self, random: Random) -> Self {
+        Self {
+            random: Some(random),
+            ..self
         }
     }
 

@@ -40,6 +40,19 @@ impl Store {
         settle(self.transact_once(&items).await, operation)
     }
 
+    /// One try. [`Committed::Refused`] also when another transaction was at the same items: for
+    /// callers that read anew before they try again.
+    pub(crate) async fn transact_as_read(
+        &self,
+        operation: &'static str,
+        items: Vec<TransactWriteItem>,
+    ) -> Result<Committed, Error> {
+        match self.transact_once(&items).await {
+            Err(error) if cancelled_for(&error, "TransactionConflict") => Ok(Committed::Refused),
+            other => settle(other, operation),
+        }
+    }
+
     async fn transact_once(
         &self,
         items: &[TransactWriteItem],

@@ -9,14 +9,22 @@ const MAX_PARTS: usize = 32;
 pub(super) type Part<'a> = (String, &'a [u8]);
 
 /// The boundary, when the content type is that of a form.
-pub(super) fn boundary(content_type: &str) -> Option<&str> {
-    let (kind, parameters) = content_type.split_once(';')?;
+///
+/// # Errors
+/// When it is one, and names none.
+pub(super) fn boundary(content_type: &str) -> Result<Option<String>, Problem> {
+    let (kind, parameters) = content_type.split_once(';').unwrap_or((content_type, ""));
     if !kind.trim().eq_ignore_ascii_case("multipart/form-data") {
-        return None;
+        return Ok(None);
     }
-    let mut parameters = parameters.split(';').map(str::trim);
-    let value = parameters.find_map(|parameter| parameter.strip_prefix("boundary="))?;
-    Some(value.trim_matches('"')).filter(|boundary| !boundary.is_empty())
+    let boundary = parameter(parameters, "boundary").filter(|boundary| !boundary.is_empty());
+    boundary
+        .map(Some)
+        .ok_or_else(|| broken("its Content-Type names no boundary"))
+}
+
+fn broken(why: &str) -> Problem {
+    Problem::MalformedForm(format!("the form cannot be read: {why}"))
 }
 
 /// Every part of a form.
@@ -24,7 +32,6 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
 /// # Errors
 /// When it is not whole, or a part has no name.
 pub(super) fn parts<'a>(body: &'a [u8], boundary: &str) -> Result<Vec<Part<'a>>, Problem> {
-    let broken = |why: &str| Problem::MalformedJson(format!("the form cannot be read: {why}"));
     let delimiter = format!("\r\n--{boundary}").into_bytes();
     let first = delimiter.get(2..).unwrap_or_default();
     let mut rest = match body.strip_prefix(first) {
@@ -67,9 +74,42 @@ fn name(head: &str) -> Option<String> {
         name.eq_ignore_ascii_case("content-disposition")
             .then_some(value)
     })?;
-    let mut parameters = disposition.split(';').map(str::trim);
-    let name = parameters.find_map(|parameter| parameter.strip_prefix("name="))?;
-    Some(name.trim_matches('"').to_owned())
+    parameter(disposition.split_once(';')?.1, "name")
+}
+
+/// The value of a header's parameter, RFC 9110 §5.6.6: its name in any case, its value a token or a
+/// quoted string.
+fn parameter(parameters: &str, name: &str) -> Option<String> {
+    let mut rest = parameters;
+    while let Some((found, after)) = rest.split_once('=') {
+        let found = found.trim_matches([';', ' ', '\t']);
+        let (value, after) = match after.strip_prefix('"') {
+            Some(quoted) => unquoted(quoted)?,
+            None => {
+                let (token, after) = after.split_once(';').unwrap_or((after, ""));
+                (token.trim().to_owned(), after)
+            }
+        };
+        if found.eq_ignore_ascii_case(name) {
+            return Some(value);
+        }
+        rest = after;
+    }
+    None
+}
+
+/// A quoted string whose opening quote is gone, RFC 9110 §5.6.4, and what follows it. `None` when it
+/// has no end.
+fn unquoted(text: &str) -> Option<(String, &str)> {
+    let mut value = String::new();
+    let mut rest = text.chars();
+    loop {
+        match rest.next()? {
+            '"' => return Some((value, rest.as_str())),
+            '\\' => value.push(rest.next()?),
+            other => value.push(other),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -77,14 +117,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_form_is_taken_apart_or_refused() {
-        let kind = "multipart/form-data; charset=utf-8; boundary=\"x-y\"";
-        assert_eq!(boundary(kind), Some("x-y"));
-        assert_eq!(boundary("application/json"), None);
-        assert_eq!(boundary("multipart/form-data; boundary="), None);
+    fn the_boundary_is_found_however_its_parameter_is_written() {
+        for (kind, expected) in [
+            ("multipart/form-data; boundary=x-y", "x-y"),
+            ("multipart/form-data; BOUNDARY=x-y", "x-y"),
+            ("Multipart/Form-Data;Boundary=\"x-y\"", "x-y"),
+            ("multipart/form-data; charset=utf-8; boundary=x-y ", "x-y"),
+            ("multipart/form-data; boundary=x-y; charset=utf-8", "x-y"),
+            (
+                r#"multipart/form-data; note="; boundary=no \" "; boundary="x y""#,
+                "x y",
+            ),
+        ] {
+            let found = boundary(kind).unwrap();
+            assert_eq!(found.as_deref(), Some(expected), "{kind}");
+        }
+        for kind in [
+            "",
+            "application/json",
+            "application/json; boundary=x",
+            "multipart/mixed; boundary=x",
+        ] {
+            assert_eq!(boundary(kind).unwrap(), None, "{kind}");
+        }
+        for kind in [
+            "multipart/form-data",
+            "multipart/form-data; boundary",
+            "multipart/form-data; boundary=",
+            "multipart/form-data; boundary=\"\"",
+            "multipart/form-data; boundary=\"x",
+            "multipart/form-data; xboundary=x",
+        ] {
+            let problem = boundary(kind).unwrap_err();
+            assert_eq!(problem.entry().id, "malformed-form", "{kind}");
+        }
+    }
 
+    #[test]
+    fn a_form_is_taken_apart_or_refused() {
         let form = b"hello\r\n--x-y\r\ncontent-disposition: form-data; name=\"name\"\r\n\r\nA\r\n\
-            --x-y\r\nContent-Type: application/x-pkcs12\r\nContent-Disposition: form-data; name=p12; filename=\"a; name=b\"\r\n\r\n\x30\r\n\x80\r\n--x-y--\r\n";
+            --x-y\r\nContent-Type: application/x-pkcs12\r\nContent-Disposition: form-data; filename=\"a; name=b\"; NAME=p12\r\n\r\n\x30\r\n\x80\r\n--x-y--\r\n";
         let expected: Vec<Part<'_>> = vec![
             ("name".to_owned(), b"A".as_slice()),
             ("p12".to_owned(), b"\x30\r\n\x80".as_slice()),
@@ -92,7 +164,8 @@ mod tests {
         assert_eq!(parts(form, "x-y").unwrap(), expected);
         assert_eq!(parts(b"--x-y--", "x-y").unwrap(), vec![]);
         for length in 0..form.len() - 6 {
-            assert!(parts(&form[..length], "x-y").is_err(), "{length}");
+            let problem = parts(&form[..length], "x-y").unwrap_err();
+            assert_eq!(problem.entry().id, "malformed-form", "{length}");
         }
         for bad in [
             "--x-y\r\n\r\n\r\n--x-y--",

@@ -28,9 +28,9 @@ const FILES: [&str; 2] = ["p12", "p8"];
 pub(super) fn read(call: &Call) -> Result<(CreateCertificate, Zeroizing<Vec<u8>>), Failure> {
     let body = Zeroizing::new(call.body(MAX_BODY)?);
     let kind = call.header("content-type").unwrap_or_default();
-    let json = match boundary(kind) {
+    let json = match boundary(kind)? {
         None => body,
-        Some(boundary) => from_form(&body, boundary)?,
+        Some(boundary) => from_form(&body, &boundary)?,
     };
     Ok((parse_json(&json)?, json))
 }

@@ -22,6 +22,7 @@ pub(crate) const MAX_BODY: usize = 16 * 1024;
         (status = 201, description = "Registered", body = RegisteredDevice),
         (status = 200, description = "Registered again", body = RegisteredDevice),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -64,6 +65,7 @@ pub(super) async fn register_one(
     responses(
         (status = 204, description = "Removed"),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

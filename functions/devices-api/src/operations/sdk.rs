@@ -3,11 +3,11 @@
 //! send beside what is needed is not looked at: releases of them differ.
 
 use domain::field::FieldError;
-use http_api::{Call, Failure, Problem, Reply, parse_json};
+use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 
 use super::devices::{MAX_BODY, register_one, remove_one};
 use crate::Deps;
-use crate::shape::{SdkDetail, SdkDevice, SdkDone, SdkRefused};
+use crate::shape::{SdkDetail, SdkDevice, SdkDone, SdkKeyRefused, SdkRefused};
 
 pub(crate) const PATH: &str = "/v1/notification";
 
@@ -24,7 +24,10 @@ const DONE: SdkDone = SdkDone { status: "success" };
     responses(
         (status = 200, description = "Registered", body = SdkDone),
         (status = 400, description = "Some fields break a rule, or the body is not JSON; nothing was changed", body = SdkRefused),
-        (status = "4XX", description = "Refused; nothing was changed. A key that is missing (401) or unknown (403) is refused by the gateway, whose body has only `message`", body = SdkRefused),
+        (status = 401, description = "No key in `X-API-Key`. The gateway refuses it: on AWS with a body that has only `message`, on one machine with a problem that has it too", content((SdkKeyRefused = "application/json"), (ProblemBody = "application/problem+json"))),
+        (status = 403, description = "The key is unknown, or is not for this. An unknown one is refused by the gateway: on AWS with a body that has only `message`, on one machine with a problem that has it too", content((SdkKeyRefused = "application/json"), (ProblemBody = "application/problem+json"))),
+        (status = "4XX", description = "Refused; nothing was changed", body = SdkRefused),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = SdkRefused),
     ),
     security(("sdkKey" = []))
 )]
@@ -50,7 +53,10 @@ pub(crate) async fn register(deps: &Deps, call: Call) -> Result<Reply, Failure> 
     responses(
         (status = 200, description = "Removed", body = SdkDone),
         (status = 400, description = "There is no `deviceId`", body = SdkRefused),
-        (status = "4XX", description = "Refused; 404 when there is no such device. A key that is missing (401) or unknown (403) is refused by the gateway, whose body has only `message`", body = SdkRefused),
+        (status = 401, description = "No key in `X-API-Key`. The gateway refuses it: on AWS with a body that has only `message`, on one machine with a problem that has it too", content((SdkKeyRefused = "application/json"), (ProblemBody = "application/problem+json"))),
+        (status = 403, description = "The key is unknown, or is not for this. An unknown one is refused by the gateway: on AWS with a body that has only `message`, on one machine with a problem that has it too", content((SdkKeyRefused = "application/json"), (ProblemBody = "application/problem+json"))),
+        (status = "4XX", description = "Refused; 404 when there is no such device", body = SdkRefused),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = SdkRefused),
     ),
     security(("sdkKey" = []))
 )]

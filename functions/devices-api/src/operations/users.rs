@@ -47,6 +47,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     responses(
         (status = 200, description = "The settings as they are now", body = UserSettings),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -102,6 +103,7 @@ macro_rules! place_docs {
             responses(
                 (status = 200, description = "The settings as they are now", body = PlaceSettings),
                 (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+                (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
             ),
             security(("apiKey" = []))
         )]

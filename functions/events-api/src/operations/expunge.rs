@@ -20,6 +20,7 @@ const IN_FLIGHT: usize = 32;
     responses(
         (status = 204, description = "It is forgotten"),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "The payload is forgotten, but attempts kept coming in between, and some of what receivers answered may be left; repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

@@ -1,5 +1,7 @@
 //! Answers: the functions' own, and those the gateway gives instead of a function.
 
+use std::borrow::Cow;
+
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
@@ -14,10 +16,16 @@ use serde_json::json;
 pub(super) type Answer = Response<Full<Bytes>>;
 
 /// What the gateway says by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    Unauthorized,
-    Forbidden,
+    /// No key came in the header that the route takes it from.
+    Unauthorized {
+        header: String,
+    },
+    /// The authorizer denied the key in this header.
+    Forbidden {
+        header: String,
+    },
     NotFound,
     BodyTooLarge,
     BodyUnreadable,
@@ -26,61 +34,82 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    /// Status, last part of the problem's type, AWS's message, and what to do.
-    fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+    /// Status, last part of the problem's type, AWS's message.
+    fn parts(&self) -> (StatusCode, &'static str, &'static str) {
         match self {
-            Self::Unauthorized => (
-                StatusCode::UNAUTHORIZED,
-                "unauthorized",
-                "Unauthorized",
-                "The request carries no API key. Send the header `Authorization: Bearer <key>`, or at `/v1/notification` the header `X-API-Key: <key>`.",
-            ),
-            Self::Forbidden => (
-                StatusCode::FORBIDDEN,
-                "forbidden",
-                "Forbidden",
-                "The API key was refused: it is unknown, mistyped or expired. Check the key after `Bearer `, or ask an administrator of the network for a new one.",
-            ),
-            Self::NotFound => (
-                StatusCode::NOT_FOUND,
-                "unknown-path",
-                "Not Found",
-                "No operation has this method and path. `GET /v1/openapi.json` lists them all.",
-            ),
+            Self::Unauthorized { .. } => (StatusCode::UNAUTHORIZED, "unauthorized", "Unauthorized"),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "forbidden", "Forbidden"),
+            Self::NotFound => (StatusCode::NOT_FOUND, "unknown-path", "Not Found"),
             Self::BodyTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload-too-large",
                 "Request Entity Too Large",
-                "The body is larger than 10 MB. Send fewer events in one request.",
             ),
-            Self::BodyUnreadable => (
-                StatusCode::BAD_REQUEST,
-                "malformed-json",
-                "Bad Request",
-                "The body ended before its announced length. Send the request again.",
-            ),
+            Self::BodyUnreadable => (StatusCode::BAD_REQUEST, "malformed-json", "Bad Request"),
             Self::FunctionFailed => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 "internal",
                 "Internal Server Error",
-                "The function behind this operation failed. Try again; the operator finds the cause in the log under this request id.",
             ),
             Self::TooSlow => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Service Unavailable",
-                "The function behind this operation did not answer in time. Try again.",
             ),
         }
     }
 
-    pub(super) fn answer(self) -> Answer {
-        let (status, kind, message, detail) = self.parts();
+    /// What to do.
+    fn detail(&self) -> Cow<'static, str> {
+        let text = match self {
+            Self::Unauthorized { header } => {
+                let form = if is_bearer(header) {
+                    "Bearer <key>"
+                } else {
+                    "<key>"
+                };
+                return format!(
+                    "The request carries no API key. Send the header `{header}: {form}`."
+                )
+                .into();
+            }
+            Self::Forbidden { header } => {
+                let place = if is_bearer(header) {
+                    "after `Bearer `".to_owned()
+                } else {
+                    format!("in the header `{header}`, without a word before it")
+                };
+                return format!(
+                    "The API key was refused: it is unknown, mistyped or expired. Check the key {place}, or ask an administrator of the network for a new one."
+                )
+                .into();
+            }
+            Self::NotFound => {
+                "No operation has this method and path. `GET /v1/openapi.json` lists them all."
+            }
+            Self::BodyTooLarge => {
+                "The body is larger than 10 MB. Send fewer events in one request."
+            }
+            Self::BodyUnreadable => {
+                "The body ended before its announced length. Send the request again."
+            }
+            Self::FunctionFailed => {
+                "The function behind this operation failed. Try again; the operator finds the cause in the log under this request id."
+            }
+            Self::TooSlow => {
+                "The function behind this operation did not answer in time. Try again."
+            }
+        };
+        text.into()
+    }
+
+    pub(super) fn answer(&self) -> Answer {
+        let (status, kind, message) = self.parts();
         let body = json!({
             "type": format!("/v1/problems/{kind}"),
             "title": title(kind),
             "status": status.as_u16(),
-            "detail": detail,
+            "detail": self.detail(),
             // API Gateway's own whole answer, so that a client made for it works here.
             "message": message,
         });
@@ -92,6 +121,11 @@ impl Refusal {
         );
         answer
     }
+}
+
+/// RFC 6750 puts a word before the key there.
+fn is_bearer(header: &str) -> bool {
+    header.eq_ignore_ascii_case("authorization")
 }
 
 /// The functions' problems and these share one catalogue.
@@ -135,9 +169,10 @@ mod tests {
 
     #[test]
     fn every_refusal_is_in_the_catalogue_of_problems() {
+        let header = || "Authorization".to_owned();
         for refusal in [
-            Refusal::Unauthorized,
-            Refusal::Forbidden,
+            Refusal::Unauthorized { header: header() },
+            Refusal::Forbidden { header: header() },
             Refusal::NotFound,
             Refusal::BodyTooLarge,
             Refusal::BodyUnreadable,

@@ -55,11 +55,12 @@ impl Guard {
 
     /// The authorizer's context for the function, if it lets the request pass.
     pub(super) async fn admit(&self, request: &Incoming<'_>) -> Result<Context, Denied> {
-        let identity = self
-            .identity(request)
-            .ok_or(Denied::Refused(Refusal::Unauthorized))?;
+        let header = || self.header().to_owned();
+        let unauthorized = || Denied::Refused(Refusal::Unauthorized { header: header() });
+        let forbidden = || Denied::Refused(Refusal::Forbidden { header: header() });
+        let identity = self.identity(request).ok_or_else(unauthorized)?;
         if let Some(context) = self.recall(&identity, request.now) {
-            return context.ok_or(Denied::Refused(Refusal::Forbidden));
+            return context.ok_or_else(forbidden);
         }
         let call = (self.bound.call)(request.authorizer_event(identity.clone()));
         let answer = invoke::run(self.bound.timeout, call)
@@ -74,7 +75,17 @@ impl Guard {
             | Value::Array(_) => Context::new(),
         });
         self.remember(identity, request.now, context.clone());
-        context.ok_or(Denied::Refused(Refusal::Forbidden))
+        context.ok_or_else(forbidden)
+    }
+
+    /// The header that has the key, as the template writes it.
+    fn header(&self) -> &str {
+        let mut sources = self.authorizer.identity.iter();
+        let header = sources.find_map(|source| match source {
+            IdentitySource::Header(name) => Some(name.as_str()),
+            IdentitySource::RouteKey => None,
+        });
+        header.unwrap_or("Authorization")
     }
 
     /// `None` when a source is missing: API Gateway then answers 401 and asks nobody.

@@ -40,6 +40,7 @@ pub struct Authorizer {
 /// Where an authorizer's cache key comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum IdentitySource {
+    /// The header's name as it is written, which is good in any case.
     Header(String),
     RouteKey,
 }
@@ -249,7 +250,7 @@ fn stage(reader: &Reader<'_>) -> Result<(), TemplateError> {
 
 fn identity(reader: &Reader<'_>, source: &str) -> Result<IdentitySource, TemplateError> {
     if let Some(name) = source.strip_prefix("$request.header.") {
-        return Ok(IdentitySource::Header(name.to_ascii_lowercase()));
+        return Ok(IdentitySource::Header(name.to_owned()));
     }
     if source == "$context.routeKey" {
         return Ok(IdentitySource::RouteKey);

@@ -161,7 +161,7 @@ fn a_good_template_is_read_whole() {
     );
     assert_eq!(
         authorizer.identity,
-        [IdentitySource::Header("authorization".to_owned())]
+        [IdentitySource::Header("Authorization".to_owned())]
     );
 }
 

@@ -18,9 +18,6 @@ use crate::{Error, Store};
 /// which a summary is late.
 const KEPT: Duration = Duration::from_secs(3 * 24 * 3600);
 
-/// How often a bucket is asked while others take from it.
-const MAX_ROUNDS: usize = 20;
-
 /// What a person's bucket said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Burst {
@@ -37,7 +34,7 @@ impl Store {
     /// Takes a push of the event `name` from the person's bucket, if it has one.
     ///
     /// # Errors
-    /// When the table does not answer, or others keep taking.
+    /// When the table does not answer; [`Error::Contended`] when others keep taking.
     pub async fn take_push(
         &self,
         network: &NetworkId,
@@ -48,7 +45,8 @@ impl Store {
     ) -> Result<Burst, Error> {
         const OPERATION: &str = "taking from a bucket";
         let key = Key::burst(network, user, name);
-        for _ in 0..MAX_ROUNDS {
+        let mut tries = self.tries(OPERATION);
+        loop {
             let item = self.get(&key, OPERATION).await?;
             let item = item.unwrap_or_default();
             let reader = Reader::new(&item, OPERATION);
@@ -68,11 +66,8 @@ impl Store {
                     return Ok(Burst::Collapsed { until });
                 }
             }
+            tries.again().await?;
         }
-        Err(Error::Item {
-            operation: OPERATION,
-            what: "a quiet moment",
-        })
     }
 
     /// How many pushes were collapsed since the last summary.

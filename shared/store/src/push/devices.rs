@@ -11,9 +11,6 @@ use crate::key::Key;
 use crate::transaction::Committed;
 use crate::{Error, Store};
 
-/// Registrations of one user at the same time meet; each try reads anew.
-const MAX_TRIES: u32 = 8;
-
 /// What registering a device did besides.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Registered {
@@ -38,7 +35,8 @@ impl Store {
     /// [`MAX_DEVICES`] the ones registered longest ago leave. All of it happens together.
     ///
     /// # Errors
-    /// When the table does not answer, or others keep changing the same user.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same user,
+    /// device or token.
     pub async fn register_device(
         &self,
         network: &NetworkId,
@@ -46,7 +44,8 @@ impl Store {
         device: &Device,
     ) -> Result<Registered, Error> {
         const OPERATION: &str = "registering a device";
-        for _ in 0..MAX_TRIES {
+        let mut tries = self.tries(OPERATION);
+        loop {
             let mut change = Change::new(network);
             let owners = [
                 self.owner(&Key::device(network, &device.id), OPERATION)
@@ -69,14 +68,11 @@ impl Store {
             ] {
                 items.push(self.point(&key, user, before.as_ref(), OPERATION)?);
             }
-            if self.transact(OPERATION, items).await? == Committed::Yes {
+            if self.transact_as_read(OPERATION, items).await? == Committed::Yes {
                 return Ok(registered);
             }
+            tries.again().await?;
         }
-        Err(Error::Item {
-            operation: OPERATION,
-            what: "a quiet moment",
-        })
     }
 
     /// Removes a device. Told why, as a provider's word about a token, only if the device still has
@@ -84,7 +80,8 @@ impl Store {
     /// remove.
     ///
     /// # Errors
-    /// When the table does not answer, or others keep changing the same user.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same user,
+    /// device or token.
     pub async fn remove_device(
         &self,
         network: &NetworkId,
@@ -92,7 +89,8 @@ impl Store {
         dead: Option<(&Token, Timestamp)>,
     ) -> Result<bool, Error> {
         const OPERATION: &str = "removing a device";
-        for _ in 0..MAX_TRIES {
+        let mut tries = self.tries(OPERATION);
+        loop {
             let Some(owner) = self.owner(&Key::device(network, id), OPERATION).await? else {
                 return Ok(false);
             };
@@ -109,14 +107,11 @@ impl Store {
             change.take_away(|device| device.id == *id);
             change.gone.push(held);
             let items = change.items(OPERATION, &self.table)?;
-            if self.transact(OPERATION, items).await? == Committed::Yes {
+            if self.transact_as_read(OPERATION, items).await? == Committed::Yes {
                 return Ok(true);
             }
+            tries.again().await?;
         }
-        Err(Error::Item {
-            operation: OPERATION,
-            what: "a quiet moment",
-        })
     }
 
     async fn owner(&self, key: &Key, operation: &'static str) -> Result<Option<UserId>, Error> {

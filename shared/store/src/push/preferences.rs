@@ -9,15 +9,12 @@ use crate::key::Key;
 use crate::transaction::Committed;
 use crate::{Error, Store};
 
-/// Changes of one user at the same time meet; each try reads anew.
-const MAX_TRIES: u32 = 8;
-
 impl Store {
     /// Changes what a user decided, and with it whether they subscribe to `place`. `None` when
     /// `change` says no.
     ///
     /// # Errors
-    /// When the table does not answer, or others keep changing the same user.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same user.
     pub async fn change_preferences(
         &self,
         network: &NetworkId,
@@ -26,7 +23,8 @@ impl Store {
         change: impl Fn(&mut Preferences) -> bool,
     ) -> Result<Option<Preferences>, Error> {
         const OPERATION: &str = "changing preferences";
-        for _ in 0..MAX_TRIES {
+        let mut tries = self.tries(OPERATION);
+        loop {
             let mut stored = self.recipient(network, user).await?;
             if !change(&mut stored.recipient.preferences) {
                 return Ok(None);
@@ -36,14 +34,11 @@ impl Store {
                 let mode = stored.recipient.preferences.place(place).mode;
                 items.push(self.subscribe(network, user, place, mode, OPERATION)?);
             }
-            if self.transact(OPERATION, items).await? == Committed::Yes {
+            if self.transact_as_read(OPERATION, items).await? == Committed::Yes {
                 return Ok(Some(stored.recipient.preferences));
             }
+            tries.again().await?;
         }
-        Err(Error::Item {
-            operation: OPERATION,
-            what: "a quiet moment",
-        })
     }
 
     fn replace(

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Fanfare};
+use crate::harness::{Answer, Fanfare, checked};
 
 fn android(device: &str, token: &str, user: &str) -> Value {
     json!({ "deviceId": device, "platform": "android", "token": token, "userId": user })
@@ -19,6 +19,16 @@ impl Fanfare {
         let items = listed.body["items"].as_array().unwrap();
         let ids = items.iter().map(|item| item["deviceId"].as_str().unwrap());
         ids.map(str::to_owned).collect()
+    }
+
+    /// One call as SDKs made for social.plus send it, with `headers` for the key.
+    async fn sdk(&self, headers: &[(&str, &str)], method: &str, query: &str, body: &str) -> Answer {
+        let path = format!("/v1/notification{query}");
+        let mut request = self.request(method, &path).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        checked(method, &path, request).await
     }
 
     pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
@@ -175,81 +185,123 @@ async fn a_registration_is_refused_with_every_rule_it_breaks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sdks_made_for_social_plus_register_with_their_key_in_its_own_header() {
     let fanfare = Fanfare::start().await;
-    let url = format!("{}/v1/notification", fanfare.system.api());
     let device = fanfare.system.keys().device().to_owned();
-    let post = |key: &str| {
-        let body = android("d1", "t1", "ann").to_string();
-        fanfare
-            .http
-            .post(&url)
-            .header("X-API-Key", key)
-            .body(body)
-            .send()
+    let body = android("d1", "t1", "ann").to_string();
+    let post = async |key: &str| {
+        let headers = [("X-API-Key", key)];
+        fanfare.sdk(&headers, "POST", "", &body).await
     };
-    let done = post(&device).await.unwrap();
-    assert_eq!(done.status(), 200);
+    let done = post(&device).await;
     assert_eq!(
-        done.json::<Value>().await.unwrap(),
-        json!({ "status": "success" })
+        (done.status, done.body),
+        (200, json!({ "status": "success" }))
     );
     assert_eq!(fanfare.devices_of("ann").await, ["d1"]);
-    for (key, status) in [
-        ("nonsense", 403),
-        (fanfare.producer().as_str(), 403),
-        (&format!("Bearer {device}"), 403),
-        ("", 401),
-    ] {
-        assert_eq!(post(key).await.unwrap().status(), status, "{key}");
-    }
-    let told = post(&fanfare.producer()).await.unwrap();
-    let told: Value = told.json().await.unwrap();
+    let told = post(&fanfare.producer()).await;
     assert_eq!(
-        (&told["status"], &told["code"]),
-        (&json!("error"), &json!(400_300))
+        (told.status, &told.body["status"], &told.body["code"]),
+        (403, &json!("error"), &json!(400_300))
     );
     // The other header does not open this path, nor this one any other.
-    let wrong = fanfare
-        .http
-        .post(&url)
-        .bearer_auth(&device)
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(wrong.status(), 401);
     let devices = format!("{}/v1/networks/demo/devices", fanfare.system.api());
-    let wrong = fanfare
-        .http
-        .post(devices)
-        .header("X-API-Key", &device)
-        .body("{}")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(wrong.status(), 401);
+    let wrong = fanfare.http.post(devices).header("X-API-Key", &device);
+    assert_eq!(wrong.body("{}").send().await.unwrap().status(), 401);
 
-    let delete = |query: &str| {
-        fanfare
-            .http
-            .delete(format!("{url}{query}"))
-            .header("X-API-Key", &device)
-            .send()
+    let delete = async |query: &str| {
+        let headers = [("X-API-Key", device.as_str())];
+        fanfare.sdk(&headers, "DELETE", query, "").await
     };
-    assert_eq!(
-        delete("?deviceId=d1&userId=ann").await.unwrap().status(),
-        200
-    );
+    assert_eq!(delete("?deviceId=d1&userId=ann").await.status, 200);
     for (query, status, code) in [
         ("?deviceId=d1", 404, 400_400),
         ("?device=d1", 400, 400_000),
         ("", 400, 400_000),
     ] {
-        let refused = delete(query).await.unwrap();
-        assert_eq!(refused.status(), status, "{query}");
-        let told: Value = refused.json().await.unwrap();
-        assert_eq!(told["code"], code, "{told}");
+        let refused = delete(query).await;
+        assert_eq!(refused.status, status, "{query}");
+        assert_eq!(refused.body["code"], code, "{}", refused.body);
     }
     fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_sdk_without_a_good_key_is_told_of_the_header_that_it_uses() {
+    let fanfare = Fanfare::start().await;
+    let bearer = format!("Bearer {}", fanfare.system.keys().device());
+    let none = "Send the header `X-API-Key: <key>`.";
+    let bad = "Check the key in the header `X-API-Key`";
+    for method in ["POST", "DELETE"] {
+        for (headers, status, said) in [
+            (vec![], 401, none),
+            (vec![("X-API-Key", "")], 401, none),
+            (vec![("Authorization", bearer.as_str())], 401, none),
+            (vec![("X-API-Key", "nonsense")], 403, bad),
+            (vec![("X-API-Key", bearer.as_str())], 403, bad),
+        ] {
+            let refused = fanfare.sdk(&headers, method, "?deviceId=d1", "{}").await;
+            assert_eq!(refused.status, status, "{headers:?}");
+            let detail = refused.text("/detail");
+            assert!(detail.contains(said), "{detail}");
+            assert!(!detail.contains("Bearer"), "{detail}");
+        }
+    }
+    // Elsewhere the word before the key is part of the header.
+    let refused = fanfare.operate("nonsense", "GET", "/networks/demo/webhooks");
+    let detail = refused.await.text("/detail");
+    assert!(detail.contains("Check the key after `Bearer `"), "{detail}");
+    fanfare.system.stop().await;
+}
+
+/// As when one phone is handed around faster than its registrations are done.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_many_register_at_once_is_one_users_in_the_end() {
+    let fanfare = Fanfare::start().await;
+    let users: Vec<_> = (0..15).map(|n| format!("u{n}")).collect();
+    let devices = users.iter().cycle().take(30);
+    let devices: Vec<_> = devices
+        .map(|user| android(&format!("of-{user}"), "t1", user))
+        .collect();
+    let answers = devices.iter().map(|device| fanfare.register(device));
+    let mut taken = 0;
+    for answer in futures::future::join_all(answers).await {
+        taken += u32::from(done_or_told_to_repeat(&answer));
+    }
+    assert!(taken > 8, "{taken}");
+    let mut owners = Vec::new();
+    for user in &users {
+        owners.extend(fanfare.devices_of(user).await);
+    }
+    assert_eq!(owners.len(), 1, "{owners:?}");
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_user_decides_many_times_at_once_is_one_of_it_in_the_end() {
+    let fanfare = Fanfare::start().await;
+    let path = "/users/ann/push-settings";
+    let puts = (0..30).map(|n| {
+        let body = json!({ "enabled": n % 2 == 0, "modules": { "chat": n % 2 == 0 } });
+        let fanfare = &fanfare;
+        async move { fanfare.put(path, &body).await }
+    });
+    let answers = futures::future::join_all(puts).await;
+    let taken = answers
+        .iter()
+        .filter(|answer| done_or_told_to_repeat(answer));
+    assert!(taken.count() > 8);
+    let last = fanfare.get(path).await.body;
+    assert_eq!(last["enabled"], last["modules"]["chat"], "{last}");
+    fanfare.system.stop().await;
+}
+
+fn done_or_told_to_repeat(answer: &Answer) -> bool {
+    if answer.status == 503 {
+        assert_eq!(answer.problem(), "contended", "{}", answer.body);
+        assert_eq!(answer.headers["retry-after"], "1");
+        return false;
+    }
+    assert!(matches!(answer.status, 200 | 201), "{}", answer.body);
+    true
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -341,20 +393,15 @@ async fn people_decide_by_module_and_by_channel_and_community() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sdks_made_for_social_plus_may_say_more_and_are_refused_in_their_own_words() {
     let fanfare = Fanfare::start().await;
-    let url = format!("{}/v1/notification", fanfare.system.api());
     let key = fanfare.system.keys().device().to_owned();
     let post = async |body: String| {
-        let request = fanfare.http.post(&url).header("X-API-Key", &key);
-        let answer = request
-            .header("content-type", "application/json")
-            .body(body)
-            .send()
-            .await
-            .unwrap();
-        let status = answer.status().as_u16();
-        let kind = answer.headers()["content-type"].clone();
-        assert_eq!(kind, "application/json");
-        (status, answer.json::<Value>().await.unwrap())
+        let headers = [
+            ("X-API-Key", key.as_str()),
+            ("content-type", "application/json"),
+        ];
+        let answer = fanfare.sdk(&headers, "POST", "", &body).await;
+        assert_eq!(answer.headers["content-type"], "application/json");
+        (answer.status, answer.body)
     };
     let mut more = android("d1", "t1", "ann");
     more["sdkVersion"] = json!("6.1.0");

@@ -18,6 +18,7 @@ mod devices;
 mod endpoints;
 mod expiry;
 mod expunge;
+mod forms;
 mod held;
 mod news;
 mod parked;
