@@ -53,3 +53,40 @@ impl Tries<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_dynamodb::config::BehaviorVersion;
+    use aws_sdk_dynamodb::{Client, Config};
+    use runtime::Random;
+
+    use super::*;
+
+    /// Asks nobody.
+    fn store(fraction: u8) -> Store {
+        let config = Config::builder().behavior_version(BehaviorVersion::latest());
+        let random = Random::from_fn(move |bytes| bytes.fill(fraction));
+        Store::new(Client::from_conf(config.build()), "table").spread_by(random)
+    }
+
+    #[tokio::test]
+    async fn who_gets_no_turn_in_all_tries_is_told_that_and_not_of_a_broken_item() {
+        let store = store(0);
+        let mut tries = store.tries("registering a device");
+        for made in 1..MAX_TRIES {
+            assert!(tries.again().await.is_ok(), "{made}");
+        }
+        let error = tries.again().await.unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "registering a device got no turn: others kept changing the same records"
+        );
+    }
+
+    #[test]
+    fn a_pause_is_spread_by_chance() {
+        let pause = Duration::from_secs(8);
+        let seconds = [0, 64, 128].map(|fraction| store(fraction).within(pause).as_secs());
+        assert_eq!(seconds, [0, 2, 4]);
+    }
+}
