@@ -8,9 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::attempt::Response;
-use domain::delivery::{Carrier, Cause, EXPUNGED, RESCUE_AFTER, State, arrange, settle};
+use domain::delivery::{Carrier, Cause, RESCUE_AFTER, State, arrange, settle};
 use domain::endpoint::{Disabled, Timeout};
-use domain::event::Event;
 use domain::id::{DeliveryId, NetworkId};
 use domain::operational::{self, News};
 use domain::time::Timestamp;
@@ -24,7 +23,7 @@ use crate::admission::{Admitted, Later, Why, admit};
 use crate::aftermath::{conclude, report};
 use crate::answer::Made;
 use crate::endpoints::Known;
-use crate::request::build;
+use crate::make::make;
 use crate::{quarantine, tell};
 
 /// The longest that one attempt may take: DNS, connect, TLS, headers and body together. Must stay
@@ -145,7 +144,7 @@ async fn attempt(
             Claim::InProgress { until } => return Ok(await_holder(deps, message, until)),
         }
     }
-    let made = make(deps, &message, &known, began).await?;
+    let (known, made) = make(deps, &message, known, began).await?;
     record_result(deps, message, base, Some(&known), made).await
 }
 
@@ -193,71 +192,6 @@ async fn claim(deps: &Deps, message: &DeliveryMessage) -> Result<Claim, String> 
         .claim(network, id, message.attempt, &claimant)
         .await;
     claim.map_err(|error| chain(&error))
-}
-
-/// The attempt itself, or a finished attempt that says why nothing was sent.
-async fn make(
-    deps: &Deps,
-    message: &DeliveryMessage,
-    known: &Known,
-    began: Timestamp,
-) -> Result<Made, String> {
-    let endpoint = &known.endpoint;
-    let now = deps.platform.clock.now();
-    let unsent = |reason, explanation, last| {
-        Ok(Made::unsent(
-            message.attempt,
-            now,
-            reason,
-            explanation,
-            last,
-        ))
-    };
-    // The same rules as on saving: yesterday's good address may be bad today.
-    let Some(url) = known.url.clone() else {
-        return unsent(
-            "url_not_allowed",
-            "the endpoint's URL is not allowed any more; nothing was sent",
-            false,
-        );
-    };
-    let event = match event(deps, message).await? {
-        Ok(event) => event,
-        Err((reason, explanation)) => return unsent(reason, explanation, true),
-    };
-    let material = deps
-        .vault
-        .material(&message.network, endpoint.secret, endpoint.id, now)
-        .await
-        .map_err(|error| chain(&error))?;
-    let starts = deps.platform.clock.now();
-    if starts.since(began) > LATEST_START {
-        return Err("the stores were too slow to start the attempt in time".to_owned());
-    }
-    let request = build(url, &event, endpoint, &material, starts);
-    let answer = deps.client.post(request).await;
-    let now = deps.platform.clock.now();
-    let keep = endpoint.keep_responses;
-    Ok(Made::sent(message.attempt, starts, now, &answer, keep))
-}
-
-/// The event, or why there is none to send, as a word and in words.
-async fn event(
-    deps: &Deps,
-    message: &DeliveryMessage,
-) -> Result<Result<Event, (&'static str, &'static str)>, String> {
-    if let Some(event) = message.riding_event() {
-        return Ok(Ok(event));
-    }
-    let stored = Box::pin(deps.store.event(&message.network, &message.event)).await;
-    Ok(match stored.map_err(|error| chain(&error))? {
-        None => Err((
-            "event_expired",
-            "the event is past its retention period; nothing was sent",
-        )),
-        Some(stored) if stored.expunged.is_some() => Err(EXPUNGED),
-        Some(stored) => Ok(stored.event),
-    })
 }
 
 /// A place is only a courtesy to the receiver, so one that cannot be given back lapses.

@@ -6,6 +6,7 @@ mod answer;
 mod attempt;
 mod endpoints;
 mod handler;
+mod make;
 mod quarantine;
 mod request;
 mod settings;

@@ -9,6 +9,7 @@ mod examples;
 mod fields;
 pub(crate) mod filter_test;
 mod headers;
+mod material;
 mod news;
 pub(crate) mod quarantine;
 pub(crate) mod replay;

@@ -230,13 +230,13 @@ pub struct Published {
     pub until: Option<Timestamp>,
 }
 
-/// Where the signing secret lies in the vault: which key ring of the network, and which
-/// generation of this endpoint's entry in it. A cached ring with an older generation is stale.
+/// Where the signing keys and sensitive header values lie in the vault: which key ring of the
+/// network, and which version of what it keeps of this endpoint. No other version counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SecretRef {
     /// Which of the network's key rings, from 0.
     pub ring: u32,
-    /// Of this endpoint's entry in the ring, from 1.
+    /// The version's number, from 1; a later change has a higher one.
     pub generation: u64,
 }
 

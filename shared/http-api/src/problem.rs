@@ -51,6 +51,11 @@ pub enum Problem {
         /// How many that are.
         most: u32,
     },
+    /// As many keys sign an endpoint's webhooks as may.
+    TooManyKeys {
+        /// How many that are.
+        most: usize,
+    },
     /// The network is strict, and the event's type or data is not what it takes.
     EventNotAllowed(Vec<FieldError>),
     /// The endpoint is disabled, so nothing can be sent to it.
@@ -196,7 +201,7 @@ impl Problem {
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => &PRECONDITION_FAILED,
             Self::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
-            Self::LimitReached { .. } => &LIMIT_REACHED,
+            Self::LimitReached { .. } | Self::TooManyKeys { .. } => &LIMIT_REACHED,
             Self::EventNotAllowed(_) => &EVENT_NOT_ALLOWED,
             Self::EndpointDisabled => &ENDPOINT_DISABLED,
             Self::WrongState { .. } => &WRONG_STATE,
@@ -239,6 +244,7 @@ impl Problem {
             | Self::PreconditionFailed
             | Self::IdempotencyMismatch
             | Self::LimitReached { .. }
+            | Self::TooManyKeys { .. }
             | Self::EndpointDisabled
             | Self::WrongState { .. }
             | Self::CertificateActive
@@ -307,6 +313,9 @@ impl Problem {
             Self::LimitReached { what, most } => {
                 format!("a network may have at most {most} {what}; delete one first")
             }
+            Self::TooManyKeys { most } => format!(
+                "{most} keys sign already, each for the grace it was given, and nothing was changed; revoke the former ones (DELETE …/secret/previous), wait until the grace of one is over, or rotate with a graceSeconds of 0"
+            ),
             Self::EndpointDisabled => "enable the endpoint first".to_owned(),
             Self::WrongState {
                 what,

@@ -37,7 +37,7 @@ struct Cached {
     missed: Vec<Wanted>,
 }
 
-/// A secret by owner and generation.
+/// A version by owner and generation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) endpoint: EndpointId,
@@ -135,8 +135,8 @@ mod tests {
             let mut ring = Ring::default();
             for id in there {
                 let key = Key::generate(Scheme::Hmac, [*id; 32]);
-                let entry = Entry::new(1, key, Headers::new());
-                ring.put(EndpointId::from_bytes([*id; 16]), entry);
+                let entry = Arc::new(Entry::new(key, Headers::new()));
+                ring.add(EndpointId::from_bytes([*id; 16]), 0, entry);
             }
             Ok(ring)
         };

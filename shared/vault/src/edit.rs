@@ -5,7 +5,7 @@ use domain::time::Timestamp;
 
 use crate::ring::{Entry, Headers};
 
-/// A change to an endpoint's entry. `Debug` shows no key and no value.
+/// A change to what is kept of an endpoint. `Debug` shows no key and no value.
 pub enum Edit<'a> {
     /// A new key signs from now on; the old ones sign beside it until the grace ends.
     Rotate {
@@ -20,14 +20,6 @@ pub enum Edit<'a> {
     Revoke,
     /// These are the sensitive headers from now on.
     Headers(&'a Headers),
-    /// These are the sensitive headers again, unless someone changed the entry after the change that
-    /// is undone.
-    Undo {
-        /// The generation which that change made.
-        made: u64,
-        /// As they were before it.
-        headers: &'a Headers,
-    },
 }
 
 impl std::fmt::Debug for Edit<'_> {
@@ -36,26 +28,21 @@ impl std::fmt::Debug for Edit<'_> {
             Self::Rotate { .. } => "Rotate(..)",
             Self::Revoke => "Revoke",
             Self::Headers(_) => "Headers(..)",
-            Self::Undo { .. } => "Undo(..)",
         })
     }
 }
 
 impl Edit<'_> {
-    pub(crate) fn apply(&self, entry: &mut Entry) {
+    /// The version that the change makes of `entry`; `None` when too many keys would sign.
+    pub(crate) fn apply(&self, entry: &Entry) -> Option<Entry> {
         match self {
             Self::Rotate {
                 key,
                 now,
                 grace_ends,
-            } => entry.rotate((*key).clone(), *now, *grace_ends),
-            Self::Revoke => entry.revoke(),
-            Self::Headers(headers) => entry.headers = (*headers).clone(),
-            // This change counts as one already.
-            Self::Undo { made, headers } if entry.generation == made.saturating_add(1) => {
-                entry.headers = (*headers).clone();
-            }
-            Self::Undo { .. } => {}
+            } => entry.rotated((*key).clone(), *now, *grace_ends),
+            Self::Revoke => Some(entry.revoked()),
+            Self::Headers(headers) => Some(entry.with_headers((*headers).clone())),
         }
     }
 }

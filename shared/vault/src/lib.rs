@@ -6,14 +6,12 @@ mod credential;
 mod edit;
 mod ring;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
-use std::sync::Arc;
-
 use domain::endpoint::SecretRef;
 use domain::id::{EndpointId, NetworkId};
 use domain::signing::Key;
@@ -25,7 +23,7 @@ use crate::cache::{Cache, Wanted};
 use crate::ring::{Entry, Ring};
 
 pub use crate::edit::Edit;
-pub use crate::ring::Headers;
+pub use crate::ring::{Headers, MAX_KEYS};
 
 /// How often a writer begins again after losing to another. Ten writers at once need ten rounds.
 const MAX_ROUNDS: u32 = 40;
@@ -87,15 +85,21 @@ pub enum Error {
         /// The key ring's name in Secrets Manager.
         name: String,
     },
-    /// No such key ring, or no entry for the endpoint in it that is new enough.
+    /// No such key ring, or no version of this generation for the endpoint in it.
     #[error("key ring {name} has no secret of generation {generation} for {endpoint}")]
     Missing {
         /// The key ring's name in Secrets Manager.
         name: String,
         /// Whose secrets were asked for.
         endpoint: EndpointId,
-        /// The oldest generation that would have done, from 1.
+        /// The generation that was asked for, from 1.
         generation: u64,
+    },
+    /// A rotation would leave more keys signing than [`MAX_KEYS`]; nothing was changed.
+    #[error("{MAX_KEYS} keys sign for {endpoint} already")]
+    TooManyKeys {
+        /// Whose key was to be rotated.
+        endpoint: EndpointId,
     },
     /// The change would pass 64 KiB, or Secrets Manager takes no further version for now.
     #[error("key ring {name} has no room for the change")]
@@ -162,17 +166,21 @@ impl Vault {
         key: &Key,
         headers: &Headers,
     ) -> Result<SecretRef, Error> {
-        let entry = Entry::new(1, key.clone(), headers.clone());
-        self.place(network, endpoint, entry, None).await
+        let entry = Arc::new(Entry::new(key.clone(), headers.clone()));
+        self.place(network, endpoint, 0, entry).await
     }
 
-    /// Changes an endpoint's entry and tells where it is now; the generation grows. When its ring has
-    /// no room for the change, the changed entry is in another ring, and the one it was made from
-    /// stays where it is: whose record then names the new place removes the old one, and whose record
-    /// could not be written, the new one.
+    /// Makes a changed version of what `at` names, and tells where. Nobody uses it before the
+    /// endpoint's record names it, so a change whose record is refused changed nothing.
+    ///
+    /// `at` is what the record named when it was last read: lower generations go, because whoever
+    /// made one and did not write the record yet read the record before, and will be refused.
+    /// When the ring has no room for the version, it is in another one and the old ring stays as it
+    /// is: whose record names the new place [leaves](Self::leave) the old one, and whose record was
+    /// refused [withdraws](Self::withdraw) from the new one.
     ///
     /// # Errors
-    /// When Secrets Manager does not answer or has no such entry.
+    /// When Secrets Manager does not answer or has no such version, or too many keys would sign.
     pub async fn edit(
         &self,
         network: &NetworkId,
@@ -180,68 +188,52 @@ impl Vault {
         endpoint: EndpointId,
         edit: &Edit<'_>,
     ) -> Result<SecretRef, Error> {
-        let edited = Mutex::new(None);
         let changed = self.change(network, at.ring, |ring| {
-            let mut seen = None;
-            if let Some(entry) = ring.get_mut(endpoint) {
-                // A change whose record was never written may have left a later one behind.
-                entry.generation = entry.generation.max(at.generation).saturating_add(1);
-                edit.apply(entry);
-                seen = Some(entry.clone());
-            }
-            *edited.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+            let entry = ring.find(endpoint, at.generation);
+            let entry = entry.ok_or_else(|| Error::Missing {
+                name: self.name(network, at.ring),
+                endpoint,
+                generation: at.generation,
+            })?;
+            let edited = edit.apply(entry).ok_or(Error::TooManyKeys { endpoint })?;
+            let edited = Arc::new(edited);
+            ring.drop_before(endpoint, at.generation);
+            let generation = ring.add(endpoint, at.generation, Arc::clone(&edited));
+            Ok((generation, edited))
         });
-        let changed = changed.await?;
-        let edited = edited.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let entry = edited.ok_or_else(|| Error::Missing {
-            name: self.name(network, at.ring),
-            endpoint,
-            generation: at.generation,
-        })?;
-        match changed {
-            Changed::Done => Ok(SecretRef {
-                generation: entry.generation,
-                ..at
-            }),
-            Changed::Full => self.place(network, endpoint, entry, Some(edit)).await,
+        match changed.await? {
+            Changed::Done((generation, _)) => Ok(SecretRef { generation, ..at }),
+            Changed::Full((generation, edited)) => {
+                let after = self.far_beyond(generation);
+                self.place(network, endpoint, after, edited).await
+            }
         }
     }
 
-    /// Puts an entry into the first ring with room, or the edit it comes from onto what another
-    /// writer put there meanwhile.
+    /// A number for what moves to another ring: far above all that its old ring gives, and never
+    /// given before, so that a ring in somebody's cache has no other version under it, not even one
+    /// that was withdrawn.
+    fn far_beyond(&self, generation: u64) -> u64 {
+        let beyond = (generation >> 32).saturating_add(1) << 32;
+        beyond | u64::from(u32::from_be_bytes(self.random.bytes()))
+    }
+
+    /// Puts a version into the first ring with room, under a generation higher than `after`.
     async fn place(
         &self,
         network: &NetworkId,
         endpoint: EndpointId,
-        entry: Entry,
-        edit: Option<&Edit<'_>>,
+        after: u64,
+        entry: Arc<Entry>,
     ) -> Result<SecretRef, Error> {
         let mut ring = 0;
         loop {
-            let placed = Mutex::new(entry.generation);
-            let changed = self.change(network, ring, |ring| {
-                let there = ring.get_mut(endpoint);
-                let later = there.filter(|there| there.generation >= entry.generation);
-                let generation = match (later, edit) {
-                    (Some(there), Some(edit)) => {
-                        there.generation = there.generation.saturating_add(1);
-                        edit.apply(there);
-                        there.generation
-                    }
-                    (Some(_) | None, None) | (None, Some(_)) => {
-                        ring.put(endpoint, entry.clone());
-                        entry.generation
-                    }
-                };
-                *placed.lock().unwrap_or_else(PoisonError::into_inner) = generation;
+            let added = self.change(network, ring, |ring| {
+                Ok(ring.add(endpoint, after, Arc::clone(&entry)))
             });
-            match changed.await? {
-                Changed::Done => {
-                    let generation = placed.into_inner();
-                    let generation = generation.unwrap_or_else(PoisonError::into_inner);
-                    return Ok(SecretRef { ring, generation });
-                }
-                Changed::Full => ring += 1,
+            match added.await? {
+                Changed::Done(generation) => return Ok(SecretRef { ring, generation }),
+                Changed::Full(_) => ring += 1,
             }
         }
     }
@@ -258,14 +250,17 @@ impl Vault {
         endpoint: EndpointId,
     ) -> Result<(), Error> {
         if before.ring != after.ring {
-            self.change(network, before.ring, |ring| ring.remove(endpoint))
-                .await?;
+            // Not what came back to it since.
+            let left = self.change(network, before.ring, |ring| {
+                ring.drop_before(endpoint, after.generation);
+                Ok(())
+            });
+            left.await?;
         }
         Ok(())
     }
 
-    /// Undoes a move, `made` by an edit whose record was not written: unless someone changed the
-    /// entry after it.
+    /// Takes back a version that an edit put into another ring, and whose record was refused.
     ///
     /// # Errors
     /// When Secrets Manager does not answer.
@@ -276,10 +271,8 @@ impl Vault {
         endpoint: EndpointId,
     ) -> Result<(), Error> {
         let withdrawn = self.change(network, made.ring, |ring| {
-            let there = ring.get_mut(endpoint);
-            if there.is_some_and(|there| there.generation == made.generation) {
-                ring.remove(endpoint);
-            }
+            ring.drop_one(endpoint, made.generation);
+            Ok(())
         });
         withdrawn.await?;
         Ok(())
@@ -295,22 +288,26 @@ impl Vault {
         at: SecretRef,
         endpoint: EndpointId,
     ) -> Result<(), Error> {
-        let removed = self.change(network, at.ring, |ring| ring.remove(endpoint));
+        let removed = self.change(network, at.ring, |ring| {
+            ring.remove(endpoint);
+            Ok(())
+        });
         match removed.await? {
-            Changed::Done => Ok(()),
+            Changed::Done(()) => Ok(()),
             // Not silently: the key is still there.
-            Changed::Full => Err(Error::Full {
+            Changed::Full(()) => Err(Error::Full {
                 name: self.name(network, at.ring),
             }),
         }
     }
 
-    async fn change(
+    /// Gives what `edit` made; its error ends the change.
+    async fn change<T>(
         &self,
         network: &NetworkId,
         number: u32,
-        edit: impl Fn(&mut Ring),
-    ) -> Result<Changed, Error> {
+        edit: impl Fn(&mut Ring) -> Result<T, Error>,
+    ) -> Result<Changed<T>, Error> {
         let name = self.name(network, number);
         for round in 0..MAX_ROUNDS {
             let read = self.read_version(&name).await?;
@@ -318,18 +315,18 @@ impl Vault {
                 .as_ref()
                 .map(|(ring, _)| ring.clone())
                 .unwrap_or_default();
-            edit(&mut ring);
+            let made = edit(&mut ring)?;
             let text = ring.to_text();
             if text.len() > ring::MAX_BYTES {
-                return Ok(Changed::Full);
+                return Ok(Changed::Full(made));
             }
             let written = match read {
                 None => self.create(&name, text).await?,
                 Some((_, version)) => self.swap(&name, &version, text).await?,
             };
             match written {
-                Written::Done => return Ok(Changed::Done),
-                Written::NoRoom => return Ok(Changed::Full),
+                Written::Done => return Ok(Changed::Done(made)),
+                Written::NoRoom => return Ok(Changed::Full(made)),
                 // A little randomness, so that writers that met once do not meet again.
                 Written::Lost => {
                     let pause = self.random.fraction() * f64::from(round.min(10)) * 0.01;
@@ -442,9 +439,10 @@ impl Vault {
     }
 }
 
-enum Changed {
-    Done,
-    Full,
+enum Changed<T> {
+    Done(T),
+    /// There is no room for it; nothing was changed.
+    Full(T),
 }
 
 enum Written {

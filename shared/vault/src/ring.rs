@@ -12,18 +12,26 @@ use zeroize::{Zeroize, Zeroizing};
 /// Secrets Manager's limit for one secret value.
 pub(crate) const MAX_BYTES: usize = 64 * 1024;
 
-/// Most keys of one endpoint that sign at the same time.
+/// Most keys of one endpoint that sign at the same time, the newest included.
 /// Source: Svix keeps up to ten old keys.
-const MAX_KEYS: usize = 10;
+pub const MAX_KEYS: usize = 10;
 
-/// Entries by endpoint. Wiped from memory when dropped.
+/// Versions by endpoint. Wiped from memory when dropped.
 #[derive(Clone, Default)]
-pub(crate) struct Ring(BTreeMap<EndpointId, Arc<Entry>>);
+pub(crate) struct Ring(BTreeMap<EndpointId, Versions>);
 
-/// What is kept of one endpoint.
+/// What is kept of one endpoint, by generation. No version ever changes, and no generation is given
+/// twice; which one counts is for the endpoint's record to say.
 #[derive(Clone, Default)]
+struct Versions {
+    kept: BTreeMap<u64, Arc<Entry>>,
+    /// The generation of one from before there were versions: records of lower ones mean it too.
+    old: Option<u64>,
+}
+
+/// What an endpoint signs and is sent with.
+#[derive(Clone)]
 pub(crate) struct Entry {
-    pub(crate) generation: u64,
     /// Newest first; the first has no end.
     keys: Vec<Live>,
     /// Values of sensitive headers by name.
@@ -41,9 +49,8 @@ struct Live {
 }
 
 impl Entry {
-    pub(crate) fn new(generation: u64, key: Key, headers: Headers) -> Self {
+    pub(crate) fn new(key: Key, headers: Headers) -> Self {
         Self {
-            generation,
             keys: vec![Live { key, until: None }],
             headers,
         }
@@ -55,21 +62,34 @@ impl Entry {
         live.map(|live| &live.key)
     }
 
-    /// Puts `key` first; those before it sign until `grace_ends` at the latest.
-    pub(crate) fn rotate(&mut self, key: Key, now: Timestamp, grace_ends: Timestamp) {
-        self.keys.retain(|live| live.signs(now));
-        for live in &mut self.keys {
-            live.until = Some(live.until.map_or(grace_ends, |until| until.min(grace_ends)));
-        }
-        // One that ends at once need not be kept.
-        self.keys.retain(|live| live.signs(now));
-        self.keys.insert(0, Live { key, until: None });
-        self.keys.truncate(MAX_KEYS);
+    /// With `key` first; those before it sign until `grace_ends` at the latest. `None` when that
+    /// were more than [`MAX_KEYS`]: each was promised its grace.
+    pub(crate) fn rotated(&self, key: Key, now: Timestamp, grace_ends: Timestamp) -> Option<Self> {
+        let mut keys = vec![Live { key, until: None }];
+        let former = self.keys.iter().map(|live| Live {
+            key: live.key.clone(),
+            until: Some(live.until.map_or(grace_ends, |until| until.min(grace_ends))),
+        });
+        keys.extend(former.filter(|live| live.signs(now)));
+        (keys.len() <= MAX_KEYS).then(|| Self {
+            keys,
+            headers: self.headers.clone(),
+        })
     }
 
-    /// Leaves the newest alone.
-    pub(crate) fn revoke(&mut self) {
-        self.keys.truncate(1);
+    /// With the newest key alone.
+    pub(crate) fn revoked(&self) -> Self {
+        Self {
+            keys: self.keys.iter().take(1).cloned().collect(),
+            headers: self.headers.clone(),
+        }
+    }
+
+    pub(crate) fn with_headers(&self, headers: Headers) -> Self {
+        Self {
+            keys: self.keys.clone(),
+            headers,
+        }
     }
 }
 
@@ -100,41 +120,136 @@ impl Live {
 
 #[derive(Serialize, Deserialize)]
 struct Wire {
-    endpoints: BTreeMap<String, WireEntry>,
+    endpoints: BTreeMap<String, WireVersions>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireVersions {
+    #[serde(default)]
+    versions: BTreeMap<u64, WireEntry>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    old: Option<u64>,
+    /// As it was before there were versions: an entry beside its generation. Read, never written.
+    #[serde(default, skip_serializing)]
+    generation: Option<u64>,
+    #[serde(default, skip_serializing)]
+    secrets: Vec<String>,
+    #[serde(default, skip_serializing)]
+    headers: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct WireEntry {
-    generation: u64,
     secrets: Vec<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     headers: BTreeMap<String, String>,
 }
 
-impl Drop for Wire {
+impl Drop for WireVersions {
     fn drop(&mut self) {
-        for entry in self.endpoints.values_mut() {
-            entry.secrets.zeroize();
-            for value in entry.headers.values_mut() {
-                value.zeroize();
-            }
+        self.secrets.zeroize();
+        self.headers.values_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+impl Drop for WireEntry {
+    fn drop(&mut self) {
+        self.secrets.zeroize();
+        self.headers.values_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+impl WireEntry {
+    fn of(entry: &Entry) -> Self {
+        let headers = entry.headers.iter();
+        Self {
+            secrets: entry.keys.iter().map(Live::to_text).collect(),
+            headers: headers
+                .map(|(name, value)| (name.clone(), value.as_str().to_owned()))
+                .collect(),
         }
     }
 }
 
+fn read_entry(secrets: &[String], headers: &BTreeMap<String, String>) -> Option<Arc<Entry>> {
+    let keys = secrets.iter().map(|text| Live::from_text(text));
+    let headers = headers.iter();
+    Some(Arc::new(Entry {
+        keys: keys.collect::<Option<_>>()?,
+        headers: headers
+            .map(|(name, value)| (name.clone(), Zeroizing::new(value.clone())))
+            .collect(),
+    }))
+}
+
+impl Versions {
+    fn to_wire(&self) -> WireVersions {
+        let versions = self.kept.iter();
+        WireVersions {
+            versions: versions
+                .map(|(generation, entry)| (*generation, WireEntry::of(entry)))
+                .collect(),
+            old: self.old,
+            generation: None,
+            secrets: Vec::new(),
+            headers: BTreeMap::new(),
+        }
+    }
+
+    fn from_wire(wire: &WireVersions) -> Option<Self> {
+        let mut versions = Self {
+            old: wire.old.or(wire.generation),
+            ..Self::default()
+        };
+        for (generation, entry) in &wire.versions {
+            let entry = read_entry(&entry.secrets, &entry.headers)?;
+            versions.kept.insert(*generation, entry);
+        }
+        if let Some(generation) = wire.generation {
+            let entry = read_entry(&wire.secrets, &wire.headers)?;
+            versions.kept.insert(generation, entry);
+        }
+        (!versions.kept.is_empty()).then_some(versions)
+    }
+}
+
 impl Ring {
-    /// The entry of `endpoint`, unless it is older than `generation`.
+    /// The version of `endpoint` that a record of `generation` means; never another.
     pub(crate) fn find(&self, endpoint: EndpointId, generation: u64) -> Option<&Arc<Entry>> {
-        let entry = self.0.get(&endpoint)?;
-        (entry.generation >= generation).then_some(entry)
+        let versions = self.0.get(&endpoint)?;
+        let old = versions.old.filter(|old| generation < *old);
+        versions.kept.get(&old.unwrap_or(generation))
     }
 
-    pub(crate) fn get_mut(&mut self, endpoint: EndpointId) -> Option<&mut Entry> {
-        self.0.get_mut(&endpoint).map(Arc::make_mut)
+    /// Adds a version and gives its generation: higher than `after` and any there is.
+    pub(crate) fn add(&mut self, endpoint: EndpointId, after: u64, entry: Arc<Entry>) -> u64 {
+        let versions = self.0.entry(endpoint).or_default();
+        let last = versions.kept.keys().next_back();
+        let generation = last
+            .map_or(after, |last| after.max(*last))
+            .saturating_add(1);
+        versions.kept.insert(generation, entry);
+        generation
     }
 
-    pub(crate) fn put(&mut self, endpoint: EndpointId, entry: Entry) {
-        self.0.insert(endpoint, Arc::new(entry));
+    /// Drops the versions of lower generations.
+    pub(crate) fn drop_before(&mut self, endpoint: EndpointId, generation: u64) {
+        self.retain(endpoint, |kept| kept >= generation);
+    }
+
+    /// Drops one version.
+    pub(crate) fn drop_one(&mut self, endpoint: EndpointId, generation: u64) {
+        self.retain(endpoint, |kept| kept != generation);
+    }
+
+    fn retain(&mut self, endpoint: EndpointId, keep: impl Fn(u64) -> bool) {
+        if let Some(versions) = self.0.get_mut(&endpoint) {
+            versions.kept.retain(|generation, _| keep(*generation));
+            versions.old = versions.old.filter(|old| keep(*old));
+            if versions.kept.is_empty() {
+                self.remove(endpoint);
+            }
+        }
     }
 
     pub(crate) fn remove(&mut self, endpoint: EndpointId) {
@@ -142,19 +257,11 @@ impl Ring {
     }
 
     pub(crate) fn to_text(&self) -> Zeroizing<String> {
-        let endpoints = self.0.iter().map(|(id, entry)| {
-            let headers = entry.headers.iter();
-            let wire = WireEntry {
-                generation: entry.generation,
-                secrets: entry.keys.iter().map(Live::to_text).collect(),
-                headers: headers
-                    .map(|(name, value)| (name.clone(), value.as_str().to_owned()))
-                    .collect(),
-            };
-            (id.to_string(), wire)
-        });
+        let endpoints = self.0.iter();
         let wire = Wire {
-            endpoints: endpoints.collect(),
+            endpoints: endpoints
+                .map(|(id, versions)| (id.to_string(), versions.to_wire()))
+                .collect(),
         };
         Zeroizing::new(serde_json::to_string(&wire).unwrap_or_default())
     }
@@ -164,17 +271,9 @@ impl Ring {
     pub(crate) fn from_text(text: &str) -> Option<Self> {
         let wire: Wire = serde_json::from_str(text).ok()?;
         let mut ring = Self::default();
-        for (id, entry) in &wire.endpoints {
-            let keys = entry.secrets.iter().map(|text| Live::from_text(text));
-            let headers = entry.headers.iter();
-            let entry = Entry {
-                generation: entry.generation,
-                keys: keys.collect::<Option<_>>()?,
-                headers: headers
-                    .map(|(name, value)| (name.clone(), Zeroizing::new(value.clone())))
-                    .collect(),
-            };
-            ring.put(EndpointId::parse(id)?, entry);
+        for (id, versions) in &wire.endpoints {
+            let versions = Versions::from_wire(versions)?;
+            ring.0.insert(EndpointId::parse(id)?, versions);
         }
         Some(ring)
     }
@@ -203,55 +302,143 @@ mod tests {
         entry.live(now).cloned().collect()
     }
 
+    fn valued(value: &str) -> Headers {
+        let value = Zeroizing::new(value.to_owned());
+        Headers::from([("authorization".to_owned(), value)])
+    }
+
+    /// What is sent by records of the generations from 0.
+    fn sent(ring: &Ring, id: EndpointId, generations: u64) -> Vec<Option<&str>> {
+        let found = (0..generations).map(|generation| ring.find(id, generation));
+        found
+            .map(|entry| entry.map(|entry| entry.headers["authorization"].as_str()))
+            .collect()
+    }
+
     #[test]
-    fn a_ring_comes_back_whole_and_knows_its_generations() {
-        let [a, b] = [1, 2].map(|n| EndpointId::from_bytes([n; 16]));
-        let secret = Zeroizing::new("Bearer x".to_owned());
-        let headers = Headers::from([("authorization".to_owned(), secret)]);
+    fn a_record_gets_the_version_that_it_names_and_never_another() {
+        let id = EndpointId::from_bytes([1; 16]);
         let mut ring = Ring::default();
-        ring.put(a, Entry::new(3, key(7), headers.clone()));
-        ring.get_mut(a).unwrap().rotate(key(8), at(0), at(60));
-        ring.put(b, Entry::new(1, key(7), Headers::new()));
+        let version = |value: &str| Arc::new(Entry::new(key(7), valued(value)));
+        let added = |ring: &mut Ring, named: u64, value: &str| {
+            ring.drop_before(id, named);
+            ring.add(id, named, version(value))
+        };
+        assert_eq!(ring.add(id, 0, version("first")), 1);
+        // Three changes of a record that names 1: one of them wins, whichever.
+        assert_eq!(added(&mut ring, 1, "a"), 2);
+        assert_eq!(added(&mut ring, 1, "b"), 3);
+        assert_eq!(added(&mut ring, 1, "c"), 4);
+        let all = [None, Some("first"), Some("a"), Some("b"), Some("c"), None];
+        assert_eq!(sent(&ring, id, 6), all);
+        // It was `b`: the next change knows that nobody can win with a lower one any more.
+        assert_eq!(added(&mut ring, 3, "d"), 5);
+        let all = [None, None, None, Some("b"), Some("c"), Some("d")];
+        assert_eq!(sent(&ring, id, 6), all);
+        ring.drop_one(id, 5);
+        assert_eq!(ring.add(id, 90, version("e")), 91, "numbers of elsewhere");
+        ring.drop_before(id, 92);
+        assert!(!ring.0.contains_key(&id), "nothing is left of it");
+    }
+
+    #[test]
+    fn rings_from_before_there_were_versions_are_read_and_their_records_find_what_they_mean() {
+        let id = EndpointId::from_bytes([1; 16]);
+        let key = key(7);
+        // A change that was refused left a higher generation than the record names.
+        let old = format!(
+            r#"{{"endpoints":{{"{id}":{{"generation":3,"secrets":["{}"],"headers":{{"authorization":"old"}}}}}}}}"#,
+            key.expose()
+        );
+        let mut ring = Ring::from_text(&old).unwrap();
+        let all = [Some("old"), Some("old"), Some("old"), Some("old"), None];
+        assert_eq!(sent(&ring, id, 5), all);
+        assert_eq!(live(ring.find(id, 2).unwrap(), at(0)), [key]);
+
+        ring.drop_before(id, 2);
+        let new = ring.find(id, 2).unwrap().with_headers(valued("new"));
+        assert_eq!(ring.add(id, 2, Arc::new(new)), 4);
+        let mut ring = Ring::from_text(&ring.to_text()).unwrap();
+        let all = [
+            Some("old"),
+            Some("old"),
+            Some("old"),
+            Some("old"),
+            Some("new"),
+        ];
+        assert_eq!(sent(&ring, id, 5), all);
+        ring.drop_before(id, 4);
+        let ring = Ring::from_text(&ring.to_text()).unwrap();
+        assert_eq!(sent(&ring, id, 5), [None, None, None, None, Some("new")]);
+    }
+
+    #[test]
+    fn a_ring_comes_back_whole() {
+        let [a, b] = [1, 2].map(|n| EndpointId::from_bytes([n; 16]));
+        let headers = valued("Bearer x");
+        let first = Entry::new(key(7), headers.clone());
+        let second = first.rotated(key(8), at(0), at(60)).unwrap();
+        let mut ring = Ring::default();
+        ring.add(a, 2, Arc::new(first));
+        ring.add(a, 2, Arc::new(second));
+        ring.add(b, 0, Arc::new(Entry::new(key(7), Headers::new())));
         ring.remove(b);
         let again = Ring::from_text(&ring.to_text()).unwrap();
-        let entry = again.find(a, 3).unwrap();
+        assert_eq!(live(again.find(a, 3).unwrap(), at(0)), [key(7)]);
+        let entry = again.find(a, 4).unwrap();
         assert_eq!(live(entry, at(59)), [key(8), key(7)]);
         assert_eq!(live(entry, at(60)), [key(8)], "the grace is over");
         assert_eq!(entry.headers, headers);
-        assert!(again.find(a, 2).is_some());
-        assert!(again.find(a, 4).is_none(), "a newer generation is wanted");
         assert!(again.find(b, 1).is_none());
-        assert!(
-            Ring::from_text("{\"endpoints\":{\"x\":{\"generation\":1,\"secrets\":[]}}}").is_none()
-        );
-        assert!(Ring::from_text("").is_none());
+        for bad in [
+            "",
+            r#"{"endpoints":{"x":{"generation":1,"secrets":[]}}}"#,
+            r#"{"endpoints":{"00000000000000000000000000":{}}}"#,
+        ] {
+            assert!(Ring::from_text(bad).is_none(), "{bad}");
+        }
     }
 
     #[test]
     fn old_keys_sign_until_the_earliest_end_they_were_given() {
-        let mut entry = Entry::new(1, key(1), Headers::new());
-        entry.rotate(key(2), at(0), at(100));
-        entry.rotate(key(3), at(10), at(50));
-        entry.rotate(key(4), at(20), at(900));
+        let entry = Entry::new(key(1), Headers::new());
+        let entry = entry.rotated(key(2), at(0), at(100)).unwrap();
+        let entry = entry.rotated(key(3), at(10), at(50)).unwrap();
+        let entry = entry.rotated(key(4), at(20), at(900)).unwrap();
         assert_eq!(live(&entry, at(20)), [key(4), key(3), key(2), key(1)]);
         assert_eq!(live(&entry, at(50)), [key(4), key(3)]);
-        entry.rotate(key(5), at(60), at(60));
+        let entry = entry.rotated(key(5), at(60), at(60)).unwrap();
         assert_eq!(live(&entry, at(60)), [key(5)], "no grace at all");
-        entry.rotate(key(6), at(60), at(99));
-        entry.revoke();
-        assert_eq!(live(&entry, at(60)), [key(6)]);
-        for number in 10..40 {
-            entry.rotate(key(number), at(60), at(99));
+        let entry = entry.rotated(key(6), at(60), at(99)).unwrap();
+        assert_eq!(live(&entry.revoked(), at(60)), [key(6)]);
+    }
+
+    #[test]
+    fn no_rotation_ends_a_grace_that_was_promised() {
+        let mut entry = Entry::new(key(0), Headers::new());
+        for number in 1..10 {
+            let seconds = u64::from(number);
+            entry = entry
+                .rotated(key(number), at(seconds), at(100 + seconds))
+                .unwrap();
         }
-        assert_eq!(live(&entry, at(60)).len(), MAX_KEYS);
+        assert_eq!(live(&entry, at(10)).len(), MAX_KEYS);
+        assert!(entry.rotated(key(10), at(10), at(900)).is_none());
+        assert!(entry.rotated(key(10), at(100), at(900)).is_none());
+        // The first one's grace is over then.
+        let later = entry.rotated(key(10), at(101), at(900)).unwrap();
+        assert_eq!(live(&later, at(101)).len(), MAX_KEYS);
+        let alone = entry.rotated(key(10), at(10), at(10)).unwrap();
+        assert_eq!(live(&alone, at(10)), [key(10)], "asked for");
+        assert!(entry.revoked().rotated(key(10), at(10), at(900)).is_some());
     }
 
     #[test]
     fn several_hundred_endpoints_fit_one_ring() {
         let mut ring = Ring::default();
         for n in 0..500_u128 {
-            let entry = Entry::new(1, key(1), Headers::new());
-            ring.put(EndpointId::from_bytes(n.to_be_bytes()), entry);
+            let entry = Entry::new(key(1), Headers::new());
+            ring.add(EndpointId::from_bytes(n.to_be_bytes()), 0, Arc::new(entry));
         }
         assert!(ring.to_text().len() < MAX_BYTES);
     }

@@ -165,7 +165,7 @@ pub(super) async fn write(
 }
 
 /// How often the endpoint's record is written anew when others change it at the same time.
-const MAX_ROUNDS: u32 = 5;
+pub(super) const MAX_ROUNDS: u32 = 5;
 
 /// Writes a change that can be built on any version of the endpoint.
 pub(crate) async fn rewrite(

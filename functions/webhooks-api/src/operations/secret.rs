@@ -2,19 +2,18 @@
 
 use std::time::Duration;
 
-use domain::endpoint::{Endpoint, Published, SecretRef};
+use domain::endpoint::{Endpoint, Published};
 use domain::id::{EndpointId, NetworkId};
 use domain::signing::Key;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use serde_json::json;
-use telemetry::chain::chain;
-use telemetry::event::RequestFailed;
 use vault::Edit;
 
 use super::create::{MAX_BODY, published};
-use super::endpoints::{check_version, find, rewrite, shown};
+use super::endpoints::{check_version, find, shown};
 use super::fields::Fields;
+use super::material::rekey;
 use super::news;
 use crate::Deps;
 use crate::shape::{EndpointBody, JsonWebKey, JsonWebKeys, RotateSecret, RotatedSecret};
@@ -32,7 +31,7 @@ const MAX_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
     operation_id = "rotateSecret",
     tag = "Webhooks",
     summary = "Sign with a new key",
-    description = "The former keys sign beside it until the grace ends, so a receiver that knows either verifies. The answer shows a new shared secret this once. A repeat rotates again; nothing breaks, because former keys keep their grace.",
+    description = "The former keys sign beside it until the grace ends, so a receiver that knows either verifies. The answer shows a new shared secret this once. A repeat rotates again; nothing breaks, because former keys keep their grace. At most ten keys sign at a time: a rotation that would make it eleven is refused with `limit-reached`. A refused one signs nothing.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -66,23 +65,16 @@ pub(crate) async fn rotate(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         now,
         grace_ends,
     };
-    let (network, id, before) = (endpoint.network.clone(), endpoint.id, endpoint.secret);
-    // The vault first: from here on both sign, whatever becomes of the record.
-    let at = deps
-        .vault
-        .edit(&network, endpoint.secret, id, &edit)
-        .await?;
-    let rotated = rewrite(deps, endpoint, |endpoint| {
+    let id = endpoint.id;
+    let rotated = rekey(deps, &call, endpoint, &edit, |endpoint| {
         let former = former(&endpoint.public_keys, now, grace_ends);
         Endpoint {
             signing: key.scheme(),
             public_keys: published(&key).into_iter().chain(former).collect(),
-            secret: newest(endpoint.secret, at),
             ..endpoint
         }
     });
     let rotated = rotated.await?;
-    moved(deps, before, &rotated).await;
     let more =
         json!({ "signing": rotated.signing.word(), "formerKeysSignUntil": grace_ends.to_string() });
     news::report(deps, "secret.rotated", &rotated, &more).await;
@@ -133,30 +125,6 @@ fn former(
     ends.filter(move |published| published.until.is_some_and(|until| until > now))
 }
 
-/// Clears the former place of an entry that had no room there, now that the record names the new one.
-pub(super) async fn moved(deps: &Deps, before: SecretRef, after: &Endpoint) {
-    let places = (before, after.secret);
-    if let Err(error) = deps.vault.leave(&after.network, places, after.id).await {
-        // Nothing signs with what is left there: for the operator's log.
-        let event = RequestFailed {
-            operation: "leaveKeyRing",
-            request_id: None,
-            error: chain(&error),
-        };
-        let now = deps.platform.clock.now();
-        deps.platform.telemetry.emit(&event, now.millis());
-    }
-}
-
-/// Two rotations at once: whichever record is written last must name the later entry.
-fn newest(before: SecretRef, after: SecretRef) -> SecretRef {
-    if before.generation > after.generation {
-        before
-    } else {
-        after
-    }
-}
-
 #[utoipa::path(
     delete,
     path = "/v1/networks/{network}/webhooks/{id}/secret/previous",
@@ -178,22 +146,13 @@ pub(crate) async fn revoke(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
-    let (network, id, before) = (endpoint.network.clone(), endpoint.id, endpoint.secret);
-    let at = deps
-        .vault
-        .edit(&network, endpoint.secret, id, &Edit::Revoke)
-        .await?;
-    let revoked = rewrite(deps, endpoint, |mut endpoint| {
+    let revoked = rekey(deps, &call, endpoint, &Edit::Revoke, |mut endpoint| {
         endpoint
             .public_keys
             .retain(|published| published.until.is_none());
-        Endpoint {
-            secret: newest(endpoint.secret, at),
-            ..endpoint
-        }
+        endpoint
     });
     let revoked = revoked.await?;
-    moved(deps, before, &revoked).await;
     news::report(deps, "secret.revoked", &revoked, &json!({})).await;
     Ok(shown(&revoked))
 }

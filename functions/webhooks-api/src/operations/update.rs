@@ -1,4 +1,4 @@
-use domain::endpoint::{Disabled, Endpoint, Limits, SecretRef, disabled};
+use domain::endpoint::{Disabled, Endpoint, Limits, disabled};
 use domain::operational::News;
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
@@ -6,12 +6,12 @@ use serde_json::json;
 use vault::{Edit, Headers};
 
 use super::create::MAX_BODY;
-use super::endpoints::{check_version, find, shown, write};
+use super::endpoints::{check_version, find, shown};
 use super::fields::Fields;
 use super::headers::choose;
+use super::material::{edit, name, outdated};
 use super::news;
 use super::replays::resume;
-use super::secret::moved;
 use crate::Deps;
 use crate::shape::{EndpointBody, UpdateEndpoint, all_types};
 
@@ -49,18 +49,12 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let enabled = request.enabled == Some(true) && !was_enabled;
     let (mut changed, sensitive) = changed(deps, endpoint, request, &kept, now)?;
     if let Some(sensitive) = sensitive.filter(|sensitive| *sensitive != kept) {
-        let (network, at) = (&changed.network, changed.secret);
-        let edit = Edit::Headers(&sensitive);
-        changed.secret = deps.vault.edit(network, at, changed.id, &edit).await?;
+        let made = edit(deps, &changed, &Edit::Headers(&sensitive)).await?;
+        changed.secret = made.ok_or(Problem::PreconditionFailed)?;
     }
-    let updated = write(deps, was_enabled, &changed).await;
-    if changed.secret != before && !matches!(updated, Ok(true)) {
-        undo(deps, &changed, before, &kept).await?;
-    }
-    if !updated? {
+    if !name(deps, was_enabled, before, &changed).await? {
         return Err(Problem::PreconditionFailed.into());
     }
-    moved(deps, before, &changed).await;
     news::report(deps, "endpoint.updated", &changed, &json!({})).await;
     if let Some(why) = changed.disabled.as_ref().filter(|_| was_enabled) {
         let disabled = News::disabled(&changed, &why.reason, why.at);
@@ -84,34 +78,13 @@ async fn kept(
         return Ok(Headers::new());
     }
     let (network, at) = (&endpoint.network, endpoint.secret);
-    let material = deps.vault.material(network, at, endpoint.id, now).await?;
-    Ok(material.headers().clone())
-}
-
-/// Puts the sensitive values back that were there before a change whose record was not written,
-/// unless the record asks for others by now: its own after all, or those of another change.
-async fn undo(
-    deps: &Deps,
-    changed: &Endpoint,
-    before: SecretRef,
-    kept: &Headers,
-) -> Result<(), Failure> {
-    let (network, id) = (&changed.network, changed.id);
-    let now = deps.store.endpoint(network, id).await?;
-    if now.is_none_or(|now| now.secret != before) {
-        return Ok(());
+    match deps.vault.material(network, at, endpoint.id, now).await {
+        Ok(material) => Ok(material.headers().clone()),
+        Err(error) => {
+            outdated(deps, endpoint, error).await?;
+            Err(Problem::PreconditionFailed.into())
+        }
     }
-    if changed.secret.ring != before.ring {
-        // What the record names is where and as it was.
-        deps.vault.withdraw(network, changed.secret, id).await?;
-        return Ok(());
-    }
-    let edit = Edit::Undo {
-        made: changed.secret.generation,
-        headers: kept,
-    };
-    deps.vault.edit(network, changed.secret, id, &edit).await?;
-    Ok(())
 }
 
 /// The endpoint with its changes, and the sensitive values if headers were among them.

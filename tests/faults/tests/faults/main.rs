@@ -12,6 +12,8 @@ mod faulty;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]
+mod keys;
+#[cfg(test)]
 mod lambda;
 #[cfg(test)]
 mod oracle;

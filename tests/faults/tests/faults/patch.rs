@@ -22,7 +22,7 @@ use crate::world::World;
 
 const HEADER: &str = "x-tenant-key";
 
-fn api(world: &World) -> Deps {
+pub(crate) fn api(world: &World) -> Deps {
     let mut functions = world.template.functions.iter();
     let function = functions.find(|one| one.package == "webhooks-api").unwrap();
     let process = Arc::new(Process {
@@ -36,17 +36,22 @@ fn api(world: &World) -> Deps {
 
 /// `PATCH /webhooks/{id}` as an administrator sends it through the gateway.
 fn patch(id: EndpointId, body: &Value) -> ApiGatewayV2httpRequest {
+    asked("PATCH", &id.to_string(), body)
+}
+
+/// A request for `/webhooks/{rest}`, likewise.
+pub(crate) fn asked(method: &str, rest: &str, body: &Value) -> ApiGatewayV2httpRequest {
     let text = include_str!("../../../fixtures/api-request.json");
     let mut request: Value = serde_json::from_str(text).unwrap();
-    let path = format!("/v1/networks/demo/webhooks/{id}");
+    let path = format!("/v1/networks/demo/webhooks/{rest}");
     let key = "ANY /v1/networks/{network}/webhooks/{proxy+}";
     request["routeKey"] = key.into();
     request["rawPath"] = path.as_str().into();
-    request["pathParameters"]["proxy"] = id.to_string().into();
+    request["pathParameters"]["proxy"] = rest.into();
     request["body"] = body.to_string().into();
     let context = &mut request["requestContext"];
     context["routeKey"] = key.into();
-    context["http"]["method"] = "PATCH".into();
+    context["http"]["method"] = method.into();
     context["http"]["path"] = path.into();
     context["authorizer"]["lambda"] = json!({ "network": "demo", "access": "role:admin" });
     serde_json::from_value(request).unwrap()
@@ -142,14 +147,8 @@ async fn beaten_after(polls: u32, full: bool) -> (i64, bool) {
         other => panic!("{other} {at}"),
     }
     // Wherever the entry is by now, no other place keeps a copy.
-    let elsewhere = SecretRef {
-        ring: 1 - after.secret.ring,
-        generation: 0,
-    };
-    let now = Timestamp::from_millis(world.stage.time.now());
-    let vault = world.vault();
-    let copy = vault.material(&world.network, elsewhere, id, now).await;
-    assert!(copy.is_err(), "{at}");
+    let elsewhere = world.ring(1 - after.secret.ring).await;
+    assert!(!elsewhere.contains(&id.to_string()), "{at}");
     (answer.status_code, done)
 }
 

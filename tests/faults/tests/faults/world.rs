@@ -114,6 +114,19 @@ impl World {
         Vault::new(self.aws.secretsmanager(), prefix, self.random())
     }
 
+    /// The text of one of the network's key rings; empty when there is none.
+    pub(crate) async fn ring(&self, number: u32) -> String {
+        let environment = &Kind::Dispatch.function(&self.template).environment;
+        let name = format!(
+            "{}webhooks/{NETWORK}/{number}",
+            environment["SECRET_PREFIX"]
+        );
+        let secrets = self.aws.secretsmanager();
+        let read = secrets.get_secret_value().secret_id(name).send().await;
+        read.map(|read| read.secret_string.unwrap())
+            .unwrap_or_default()
+    }
+
     async fn create(&mut self, number: usize) {
         let stage = Arc::clone(&self.stage);
         let random = self.random();

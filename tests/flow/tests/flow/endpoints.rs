@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::endpoint::SecretRef;
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 use runtime::Random;
@@ -309,12 +308,94 @@ async fn a_change_that_could_not_be_recorded_leaves_the_sensitive_headers_as_the
     let secrets = fanfare.system.aws().secretsmanager();
     let vault = vault::Vault::new(secrets, prefix, Random::system());
     let network = NetworkId::parse("demo").unwrap();
-    let now = Timestamp::EPOCH;
-    let at = SecretRef {
-        ring: 0,
-        generation: 1,
-    };
-    let material = vault.material(&network, at, id, now).await.unwrap();
-    assert_eq!(material.headers()["authorization"].as_str(), "old");
+    let store = store::Store::new(dynamodb, table);
+    let at = store.endpoint(&network, id).await.unwrap().unwrap().secret;
+    let material = vault.material(&network, at, id, Timestamp::EPOCH).await;
+    let headers = material.unwrap().headers().clone();
+    assert_eq!(headers["authorization"].as_str(), "old");
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_changes_at_the_same_time_only_values_of_those_answered_with_200_are_sent() {
+    let fanfare = Fanfare::start().await;
+    let (admin, receiver) = (fanfare.admin(), Receiver::accepting().await);
+    let (id, mut secret) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    let path = format!("/webhooks/{id}");
+    let rotations = format!("{path}/secret/rotations");
+    let (mut accepted, mut refused) = (HashSet::new(), 0);
+    for round in 1..=4 {
+        let values: Vec<_> = (0..8).map(|n| format!("{round}-{n}")).collect();
+        let changes = values.iter().map(|value| {
+            let headers = json!([{ "name": "x-key", "value": value, "sensitive": true }]);
+            let change = json!({ "description": value, "headers": headers }).to_string();
+            let (fanfare, admin, path) = (&fanfare, &admin, &path);
+            async move {
+                fanfare
+                    .call(admin, "PATCH", path, &change, &[])
+                    .await
+                    .status
+            }
+        });
+        let no_grace = json!({ "graceSeconds": 0 });
+        let rotation = fanfare.post(&admin, &rotations, &no_grace);
+        let (statuses, rotated) =
+            futures::future::join(futures::future::join_all(changes), rotation).await;
+        for (status, value) in statuses.into_iter().zip(values) {
+            match status {
+                200 => _ = accepted.insert(value),
+                412 => refused += 1,
+                other => panic!("{value}: {other}"),
+            }
+        }
+        match rotated.status {
+            201 => secret = rotated.text("/secret"),
+            412 => {}
+            other => panic!("{other}: {}", rotated.body),
+        }
+        let last = fanfare.get(&path).await.text("/description");
+        let event = fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+        let received = receiver.wait_for(round).await;
+        let webhook = received.iter().find(|webhook| webhook.id() == event);
+        let webhook = webhook.unwrap();
+        assert!(accepted.contains(&last), "{last}");
+        assert_eq!(webhook.header("x-key"), last, "what the record says");
+        assert!(webhook.verifies(&secret), "of a rotation that was made");
+        let signatures = webhook.header("webhook-signature").split(' ').count();
+        assert_eq!(signatures, 1, "and of no other");
+    }
+    assert!(refused > 0, "none met another");
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_of_an_endpoint_changed_twice_since_it_was_read_gets_what_it_says_now() {
+    let fanfare = Fanfare::start().await;
+    let admin = fanfare.admin();
+    let receiver = Receiver::start(|_, tries| if tries == 0 { 500_u16 } else { 200 }).await;
+    let told = Receiver::accepting().await;
+    let headers = |value: &str| json!([{ "name": "x-key", "value": value, "sensitive": true }]);
+    let made = json!({
+        "url": receiver.url(), "eventTypes": ["a.b"], "retrySchedule": [2],
+        "headers": headers("first"),
+    });
+    let made = fanfare.post(&admin, "/webhooks", &made).await;
+    let path = format!("/webhooks/{}", made.text("/id"));
+    let (other, _) = fanfare.endpoint(&told.url(), &["c.d"]).await;
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    receiver.wait_for(1).await;
+    // The second change drops what the dispatcher knows of the endpoint yet.
+    for value in ["second", "third"] {
+        let change = json!({ "headers": headers(value) }).to_string();
+        let changed = fanfare.call(&admin, "PATCH", &path, &change, &[]).await;
+        assert_eq!(changed.status, 200, "{}", changed.body);
+    }
+    // And a neighbour's new key makes it read their ring anew.
+    let rotations = format!("/webhooks/{other}/secret/rotations");
+    fanfare.post(&admin, &rotations, &json!({})).await;
+    fanfare.report(&json!({ "event": "c.d", "data": {} })).await;
+    told.wait_for(1).await;
+    let again = &receiver.wait_for(2).await[1];
+    assert_eq!(again.header("x-key"), "third");
     fanfare.system.stop().await;
 }

@@ -93,6 +93,50 @@ async fn a_rotation_under_load_loses_nothing_and_both_secrets_verify_until_it_is
     Arc::into_inner(fanfare).unwrap().system.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_eleventh_key_is_refused_and_every_former_one_keeps_its_grace() {
+    let fanfare = Fanfare::start().await;
+    let (admin, receiver) = (fanfare.admin(), Receiver::accepting().await);
+    let (endpoint, first) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    let path = format!("/webhooks/{endpoint}");
+    let (rotations, previous) = (
+        format!("{path}/secret/rotations"),
+        format!("{path}/secret/previous"),
+    );
+    let week = json!({ "graceSeconds": 604_800 });
+    let mut secrets = vec![first];
+    for _ in 1..10 {
+        let rotated = fanfare.post(&admin, &rotations, &week).await;
+        assert_eq!(rotated.status, 201, "{}", rotated.body);
+        secrets.push(rotated.text("/secret"));
+    }
+    let before = fanfare.get(&path).await;
+    for _ in 0..2 {
+        let refused = fanfare.post(&admin, &rotations, &week).await;
+        assert_eq!((refused.status, refused.problem()), (409, "limit-reached"));
+        let what_to_do = refused.text("/detail");
+        assert!(what_to_do.contains("DELETE …/secret/previous"));
+    }
+    let after = fanfare.get(&path).await;
+    assert_eq!(after.headers["etag"], before.headers["etag"]);
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    let webhook = &receiver.wait_for(1).await[0];
+    assert!(secrets.iter().all(|secret| webhook.verifies(secret)));
+    let signatures = webhook.header("webhook-signature").split(' ');
+    assert_eq!(signatures.count(), 10);
+
+    let revoked = fanfare.call(&admin, "DELETE", &previous, "", &[]).await;
+    assert_eq!(revoked.status, 200, "{}", revoked.body);
+    let rotated = fanfare.post(&admin, &rotations, &week).await;
+    assert_eq!(rotated.status, 201, "{}", rotated.body);
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    let webhook = &receiver.wait_for(2).await[1];
+    let newest = [rotated.text("/secret"), secrets[9].clone()];
+    assert!(newest.iter().all(|secret| webhook.verifies(secret)));
+    assert!(!webhook.verifies(&secrets[8]));
+    fanfare.system.stop().await;
+}
+
 /// Whether a `v1a` entry of the signature header verifies with the key of a JSON Web Key.
 fn verifies_with(webhook: &Received, jwk: &Value) -> bool {
     let x = URL_SAFE_NO_PAD.decode(jwk["x"].as_str().unwrap()).unwrap();
