@@ -277,6 +277,8 @@ async fn postpone(
         // From here on the sweep knows of it too.
         message.repeated = true;
     }
+    // Each message that follows is as young as a new one, and yet a copy may be under way by then.
+    message.repeated |= later.at.since(message.delivery.accepted()) > UNCLAIMED_WAIT;
     Ok(Attempted::Postponed(Box::new(message), later.at))
 }
 
