@@ -7,7 +7,7 @@ use crate::seeds::{Season, simulate, weather};
 const SEASON: Season = Season {
     one: "PUSH_SEED",
     many: "PUSH_SEEDS",
-    usual: 200,
+    usual: 100,
     test: "over_phones",
 };
 
