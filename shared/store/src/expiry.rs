@@ -166,15 +166,7 @@ impl Store {
     /// # Errors
     /// When the table does not answer.
     pub async fn forget_expiry(&self, network: &NetworkId, subject: Dated) -> Result<(), Error> {
-        let [pk, sk] = Key::expiry(network, subject).attributes();
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key(pk.0, pk.1)
-            .key(sk.0, sk.1)
-            .send()
-            .await
-            .map_err(Error::call("forgetting a watch"))?;
-        Ok(())
+        let watch = Key::expiry(network, subject);
+        self.forget(watch, "forgetting a watch").await
     }
 }

@@ -190,15 +190,7 @@ impl Store {
         // The record last, so that whoever comes again finds how many parts there are.
         let parts = (1..=more).map(|part| Key::quarantine_part(network, name, part));
         for key in parts.chain([record]) {
-            let [pk, sk] = key.attributes();
-            self.client
-                .delete_item()
-                .table_name(&self.table)
-                .key(pk.0, pk.1)
-                .key(sk.0, sk.1)
-                .send()
-                .await
-                .map_err(Error::call(OPERATION))?;
+            self.forget(key, OPERATION).await?;
         }
         Ok(())
     }
