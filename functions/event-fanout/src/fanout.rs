@@ -10,7 +10,7 @@ use domain::matching::{Destination, Subscribers, Verdict, plan};
 use domain::network::{Retention, Rules};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, Turn, owner, read_event};
+use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, owner, read_event};
 use queue::{Outgoing, Record};
 use store::{Quarantined, Taken};
 use telemetry::event::{DuplicateEventDropped, MessageQuarantined};
@@ -190,15 +190,11 @@ impl Owing<'_> {
         let (store, cause_of) = (&self.deps.store, cause.as_ref());
         let fresh = store.owe(event, delivery, cause_of, self.retention).await?;
         let message = DeliveryMessage {
-            network: event.network.clone(),
-            delivery,
-            event: event.id.clone(),
-            attempt: 1,
             endpoint_version: known.map_or(0, |known| known.version),
             // Someone else may have sent or resumed it before.
             repeated: self.continued || !fresh || cause.is_some(),
-            turn: Turn::Unasked,
             body: self.body.clone(),
+            ..DeliveryMessage::of(&event.network, delivery, &event.id, 1)
         };
         Ok(Owed {
             endpoint,

@@ -9,7 +9,7 @@ use domain::replay::{Counts, Job};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::Outgoing;
-use queue::message::{DeliveryMessage, Turn};
+use queue::message::DeliveryMessage;
 use store::{Delivery, DeliveryFilter, Order, Round};
 use telemetry::chain::chain;
 use telemetry::event::RecordFailed;
@@ -168,15 +168,15 @@ async fn look(
 
 fn message(endpoint: &Endpoint, delivery: &Delivery, delay: Duration) -> Outgoing {
     let message = DeliveryMessage {
-        network: delivery.network.clone(),
-        delivery: delivery.id,
-        event: delivery.event.clone(),
-        attempt: delivery.made.saturating_add(1),
         endpoint_version: endpoint.version,
         // The sweep knows of it too, and a repeated page sends it again.
         repeated: true,
-        turn: Turn::Unasked,
-        body: None,
+        ..DeliveryMessage::of(
+            &delivery.network,
+            delivery.id,
+            &delivery.event,
+            delivery.made.saturating_add(1),
+        )
     };
     Outgoing {
         body: message.write(),

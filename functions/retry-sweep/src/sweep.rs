@@ -5,7 +5,7 @@ use std::time::Duration;
 use domain::delivery::RESCUE_AFTER;
 use domain::time::Timestamp;
 use futures::future::join_all;
-use queue::message::{DeliveryMessage, Turn};
+use queue::message::DeliveryMessage;
 use queue::{MAX_DELAY, Outgoing};
 use store::{DUE_SHARDS, Due};
 
@@ -95,15 +95,14 @@ fn rescue_at(due: &Due, now: Timestamp) -> Timestamp {
 
 fn message(due: &Due, now: Timestamp) -> Outgoing {
     let message = DeliveryMessage {
-        network: due.network.clone(),
-        delivery: due.id,
-        event: due.event.clone(),
-        attempt: due.attempts.saturating_add(1),
-        endpoint_version: 0,
         // Another message for the same attempt may still be on its way.
         repeated: true,
-        turn: Turn::Unasked,
-        body: None,
+        ..DeliveryMessage::of(
+            &due.network,
+            due.id,
+            &due.event,
+            due.attempts.saturating_add(1),
+        )
     };
     let delay = due.next.since(now).min(MAX_DELAY);
     Outgoing {

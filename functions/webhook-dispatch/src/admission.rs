@@ -1,4 +1,4 @@
-//! Whether an attempt may begin now: the endpoint's breaker first, then its limits.
+//! Whether an attempt may begin now: the endpoint's breaker first, then its pace, then its limits.
 
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub(crate) enum Admitted {
     Go(Option<Slot>),
     /// Come back at this moment.
     Later(Later),
+    /// Go to the slow queue first: other endpoints wait behind this one here.
+    Slow,
     /// The attempt was made already, or is owed no more: it is to take nobody's place.
     Stale,
 }
@@ -98,9 +100,15 @@ pub(crate) async fn admit(
     now: Timestamp,
 ) -> Result<Admitted, String> {
     let endpoint = &known.endpoint;
-    // The usual case: nothing is wrong and nothing is limited.
-    if known.health().health.admit(now) == Admission::Go && endpoint.limits == Limits::default() {
-        return Ok(Admitted::Go(None));
+    let health = known.health().health;
+    if health.admit(now) == Admission::Go {
+        if health.is_slow(now) && !message.slow {
+            return Ok(Admitted::Slow);
+        }
+        // The usual case: nothing is wrong and nothing is limited.
+        if endpoint.limits == Limits::default() {
+            return Ok(Admitted::Go(None));
+        }
     }
     let asked = async {
         if suspect && !is_owed(deps, message).await? {

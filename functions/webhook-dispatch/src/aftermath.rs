@@ -26,8 +26,8 @@ const MAX_ROUNDS: u32 = 3;
 pub(crate) async fn conclude(deps: &Deps, known: &Known, made: &Made, now: Timestamp) {
     let changed = match made.verdict.outcome {
         // The usual case: nothing was wrong, nothing is written.
-        Outcome::Succeeded if known.health().health.is_healthy() => Ok(None),
-        Outcome::Succeeded => Box::pin(recovered(deps, known)).await,
+        Outcome::Succeeded if is_on_record(known, now) => Ok(None),
+        Outcome::Succeeded => Box::pin(succeeded(deps, known, now)).await,
         Outcome::Failed => Box::pin(failed(deps, known, made.verdict.demand, now)).await,
     };
     let change = note(deps, known, "health", changed).flatten();
@@ -56,16 +56,33 @@ pub(crate) async fn report(deps: &Deps, known: &Known, news: &News, now: Timesta
     }
 }
 
-async fn recovered(deps: &Deps, known: &Known) -> Result<Option<Change>, store::Error> {
+/// Whether a success changes nothing.
+fn is_on_record(known: &Known, now: Timestamp) -> bool {
+    let before = known.health().health;
+    before.succeeded(now).0 == before
+}
+
+async fn succeeded(
+    deps: &Deps,
+    known: &Known,
+    now: Timestamp,
+) -> Result<Option<Change>, store::Error> {
     let _changing = known.changing.lock().await;
-    let before = known.health();
-    if before.health.is_healthy() {
+    if is_on_record(known, now) {
         return Ok(None);
     }
+    let before = known.health();
+    let (after, change) = before.health.succeeded(now);
     let (network, id) = (&known.endpoint.network, known.endpoint.id);
-    if deps.store.clear_health(network, id, before).await? {
-        known.learn(KnownHealth::default());
-        return Ok(before.health.succeeded());
+    let changed = if after.is_healthy() {
+        let cleared = deps.store.clear_health(network, id, before).await?;
+        cleared.then(KnownHealth::default)
+    } else {
+        deps.store.change_health(network, id, before, after).await?
+    };
+    if let Some(ours) = changed {
+        known.learn(ours);
+        return Ok(change);
     }
     // Changed elsewhere; the next success clears it, with fresh knowledge.
     known.learn(deps.store.health(network, id).await?);

@@ -58,6 +58,8 @@ pub(crate) enum Attempted {
     Retry(Box<DeliveryMessage>, Timestamp),
     /// The same attempt is to be made at the given time; only its message knows of it.
     Postponed(Box<DeliveryMessage>, Timestamp),
+    /// The same attempt is to be made by who works on the slow queue.
+    Moved(Box<DeliveryMessage>),
     /// The next attempt is far away: the sweep sends its message.
     LeftToSweep,
     /// The endpoint is disabled: no attempt until it is resumed.
@@ -85,6 +87,10 @@ pub(crate) async fn run(
         Err(malformed) => return Box::pin(quarantine::keep(deps, record, &malformed)).await,
     };
     let now = deps.platform.clock.now();
+    let message = DeliveryMessage {
+        first_sent: message.first_sent.or(Some(record.sent)),
+        ..message
+    };
     let suspect = suspect(&record, &message, now);
     let came_before = record.receive_count > 1;
     let (network, id) = (&message.network, message.delivery.endpoint());
@@ -108,6 +114,11 @@ pub(crate) async fn run(
     match admit(deps, &known, &message, suspect, now).await? {
         Admitted::Stale => Ok(Attempted::Stale),
         Admitted::Later(later) => Box::pin(postpone(deps, message, later, came_before, now)).await,
+        Admitted::Slow => Ok(Attempted::Moved(Box::new(DeliveryMessage {
+            repeated: message.repeated || came_before,
+            slow: true,
+            ..message
+        }))),
         Admitted::Go(slot) => {
             let attempted = attempt(deps, message, Arc::clone(&known), suspect, began).await;
             if let Some(slot) = slot {
@@ -122,10 +133,11 @@ pub(crate) async fn run(
 /// possible copy, one that waited long enough for a copy to overtake it, and any retry, which the
 /// sweep may have sent again when the queue was slow.
 fn suspect(record: &Record, message: &DeliveryMessage, now: Timestamp) -> bool {
+    let first_sent = message.first_sent.unwrap_or(record.sent);
     record.receive_count > 1
         || message.repeated
         || message.attempt > 1
-        || now.since(record.sent) > UNCLAIMED_WAIT
+        || now.since(first_sent) > UNCLAIMED_WAIT
 }
 
 /// From the claim to the record and what follows from it.
@@ -277,8 +289,6 @@ async fn postpone(
         // From here on the sweep knows of it too.
         message.repeated = true;
     }
-    // Each message that follows is as young as a new one, and yet a copy may be under way by then.
-    message.repeated |= later.at.since(message.delivery.accepted()) > UNCLAIMED_WAIT;
     Ok(Attempted::Postponed(Box::new(message), later.at))
 }
 
@@ -419,6 +429,8 @@ fn next_message(message: DeliveryMessage) -> DeliveryMessage {
     DeliveryMessage {
         attempt: message.attempt.saturating_add(1),
         repeated: false,
+        first_sent: None,
+        slow: false,
         turn: Turn::Unasked,
         ..message
     }

@@ -24,6 +24,7 @@ pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
     pub(crate) retries: Queue,
+    pub(crate) slow: Queue,
     pub(crate) events: Queue,
     pub(crate) vault: Vault,
     pub(crate) client: Client,
@@ -44,6 +45,7 @@ impl Deps {
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             retries: Queue::new(platform.aws.sqs(), settings.retry_queue),
+            slow: Queue::new(platform.aws.sqs(), settings.slow_queue),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
             vault: Vault::new(
                 platform.aws.secretsmanager(),
@@ -79,6 +81,7 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
         dead: 0,
         parked: 0,
         stale: 0,
+        moved: 0,
         duration_ms: 0,
     };
     for (message_id, result) in results {
@@ -97,6 +100,14 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
                 at,
                 carried_by: Some(message_id),
             }),
+            Ok(Attempted::Moved(message)) => {
+                summary.moved += 1;
+                later.push(Later {
+                    message,
+                    at: began,
+                    carried_by: Some(message_id),
+                });
+            }
             Ok(Attempted::LeftToSweep) => summary.retried += 1,
             Ok(Attempted::Parked) => summary.parked += 1,
             Ok(Attempted::Dead) => summary.dead += 1,
@@ -132,6 +143,16 @@ struct Later {
 
 /// Sends them; gives the received messages that must stay, with the reason.
 async fn send(deps: &Deps, later: Vec<Later>) -> Vec<(String, String)> {
+    let (slow, others): (Vec<_>, Vec<_>) = later.into_iter().partition(|one| one.message.slow);
+    let (mut refused, others) = tokio::join!(
+        send_to(deps, &deps.slow, slow),
+        send_to(deps, &deps.retries, others),
+    );
+    refused.extend(others);
+    refused
+}
+
+async fn send_to(deps: &Deps, queue: &Queue, later: Vec<Later>) -> Vec<(String, String)> {
     // Counted from now, not from when each failed: the batch ends with its slowest attempt.
     let now = deps.platform.clock.now();
     let outgoing = later.iter().map(|later| Outgoing {
@@ -140,7 +161,7 @@ async fn send(deps: &Deps, later: Vec<Later>) -> Vec<(String, String)> {
         delay: later.at.since(now),
     });
     let outgoing: Vec<_> = outgoing.collect();
-    let sent = deps.retries.send(&outgoing).await;
+    let sent = queue.send(&outgoing).await;
     let refused = sent.into_iter().zip(later).filter_map(|(sent, later)| {
         let error = sent.err()?.to_string();
         if later.carried_by.is_none() {

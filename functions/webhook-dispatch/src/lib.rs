@@ -7,6 +7,7 @@ mod attempt;
 mod endpoints;
 mod handler;
 mod make;
+mod pace;
 mod quarantine;
 mod request;
 mod settings;

@@ -12,6 +12,7 @@ use crate::Deps;
 use crate::answer::Made;
 use crate::attempt::LATEST_START;
 use crate::endpoints::Known;
+use crate::pace::watched;
 use crate::request::build;
 
 /// Makes the attempt, or a finished attempt that says why nothing was sent; with the endpoint as it
@@ -120,7 +121,7 @@ async fn make_once(
         return Err(Unmade::Failed(why.to_owned()));
     }
     let request = build(url, &event, endpoint, &material, starts);
-    let answer = deps.client.post(request).await;
+    let answer = watched(deps, known, deps.client.post(request)).await;
     let now = deps.platform.clock.now();
     let keep = endpoint.keep_responses;
     Ok(Made::sent(message.attempt, starts, now, &answer, keep))

@@ -7,6 +7,8 @@ pub struct Settings {
     pub table: String,
     /// URL of the queue of everything but first tries.
     pub retry_queue: String,
+    /// URL of the queue of endpoints that are slow.
+    pub slow_queue: String,
     /// URL of the events queue, for news.
     pub events_queue: String,
     /// What the names of our Secrets Manager secrets start with.
@@ -25,6 +27,7 @@ impl Settings {
         let settings = Self {
             table: read.required("TABLE_NAME"),
             retry_queue: read.required("RETRY_QUEUE_URL"),
+            slow_queue: read.required("SLOW_QUEUE_URL"),
             events_queue: read.required("EVENTS_QUEUE_URL"),
             secret_prefix: read.required("SECRET_PREFIX"),
             own_names: read.required_list("OWN_NAMES"),

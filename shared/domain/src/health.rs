@@ -7,6 +7,9 @@
 //! ```
 //!
 //! While open, webhooks wait without using up a try and one at a time goes through as a probe.
+//!
+//! An endpoint whose answers take long may be well all the same; it is slow for a while, beside
+//! whatever else it is, and its webhooks are sent from a queue of their own.
 //! Healthy endpoints have no record at all, so healthy traffic writes nothing here. The record is
 //! shared by all dispatchers and may lag by a few seconds: it decides when to send, never whether
 //! something is owed.
@@ -28,6 +31,21 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 /// The longest wait between probes, which is also the longest that SQS holds a message back.
 const LONGEST_PROBE: Duration = Duration::from_secs(900);
 
+/// An answer that takes longer is slow. A batch of webhooks is done when the last of them is
+/// answered, so this is about what an endpoint costs the others.
+pub const SLOW: Duration = Duration::from_secs(1);
+
+/// Slow attempts are counted for so long, and then anew.
+pub const COUNTED_FOR: Duration = Duration::from_secs(10);
+
+/// So many in that time make an endpoint slow: one a second. Fewer, even if each takes as long as an
+/// attempt may, leave two thirds of the hundred places of the webhook queue free.
+const MANY: u32 = 10;
+
+/// How long an endpoint counts as slow after it was seen to be. Long enough that finding it out again
+/// costs the others little, short enough that one that was made faster is soon done with it.
+const SLOW_FOR: Duration = Duration::from_secs(60);
+
 /// Failing for this long without one success, and so often that the breaker is open, disables an
 /// endpoint.
 /// Source: Svix's cloud, 5 days.
@@ -42,7 +60,7 @@ const WARNED_AFTER: [Duration; 3] = [
 
 const DAY: u64 = 24 * 3600;
 
-/// An endpoint that failed last. The default is one that did not.
+/// An endpoint that failed last, or is slow. The default is one that is neither.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Health {
     /// Failures since the last success.
@@ -53,6 +71,8 @@ pub struct Health {
     pub open: Option<Open>,
     /// How many warnings of [`WARNED_AFTER`] were given.
     pub warned: u8,
+    /// Until when it counts as slow.
+    pub slow_until: Option<Timestamp>,
 }
 
 /// An open breaker.
@@ -135,6 +155,7 @@ impl Health {
             failing_since: Some(since),
             open: self.opened(failures, demand, now),
             warned: self.warned,
+            slow_until: self.slow_until,
         };
         let lasted = now.since(since);
         let due = WARNED_AFTER.iter().filter(|step| lasted >= **step).count();
@@ -172,11 +193,46 @@ impl Health {
         })
     }
 
-    /// After an attempt that succeeded: healthy, which has no record. Whether that is news.
+    /// After an attempt that succeeded at `now`: nothing is left but that it may be slow.
     #[must_use]
-    pub fn succeeded(self) -> Option<Change> {
+    pub fn succeeded(self, now: Timestamp) -> (Self, Option<Change>) {
         let told = self.failures >= DEGRADED_AFTER || self.warned > 0;
-        told.then_some(Change::Recovered)
+        let after = Self {
+            slow_until: self.as_of(now).slow_until,
+            ..Self::default()
+        };
+        (after, told.then_some(Change::Recovered))
+    }
+
+    /// As it is to be told at `now`, without what is over.
+    #[must_use]
+    pub fn as_of(self, now: Timestamp) -> Self {
+        let slow_until = self.slow_until.filter(|until| *until > now);
+        Self { slow_until, ..self }
+    }
+
+    /// Whether its webhooks are sent from the queue of slow endpoints at `now`.
+    #[must_use]
+    pub fn is_slow(&self, now: Timestamp) -> bool {
+        self.as_of(now).slow_until.is_some()
+    }
+
+    /// Whether slow attempts need no counting at `now`, because the endpoint counts as slow for a good
+    /// while longer.
+    #[must_use]
+    pub fn is_known_slow(&self, now: Timestamp) -> bool {
+        self.is_slow(now.after(SLOW_FOR / 2))
+    }
+
+    /// After `seen` slow attempts in the time for which they are counted; `None` when they are too few,
+    /// or tell nothing new.
+    #[must_use]
+    pub fn slowed(self, seen: u32, now: Timestamp) -> Option<Self> {
+        let slow = seen >= MANY && !self.is_known_slow(now);
+        slow.then(|| Self {
+            slow_until: Some(now.after(SLOW_FOR)),
+            ..self
+        })
     }
 
     /// Whether it is as good as having no record.
@@ -231,15 +287,27 @@ mod tests {
             assert_eq!(claimed.admit(secs(now)), Admission::Wait(secs(now + 60)));
             health = claimed.failed(Demand::Nothing, secs(now)).0;
         }
-        assert_eq!(health.succeeded(), Some(Change::Recovered));
-        assert_eq!(
-            Health {
-                failures: 1,
-                ..Health::default()
-            }
-            .succeeded(),
-            None
-        );
+        let well = Health::default();
+        assert_eq!(health.succeeded(secs(now)), (well, Some(Change::Recovered)));
+        let stumbled = well.failed(Demand::Nothing, secs(now)).0;
+        assert_eq!(stumbled.succeeded(secs(now)), (well, None));
+    }
+
+    #[test]
+    fn slow_is_for_a_minute_and_beside_everything_else() {
+        assert_eq!(Health::default().slowed(MANY - 1, secs(0)), None);
+        let slow = Health::default().slowed(MANY, secs(0)).unwrap();
+        for (now, expected) in [(0, true), (59, true), (60, false)] {
+            assert_eq!(slow.is_slow(secs(now)), expected, "{now}");
+            let (after, change) = slow.succeeded(secs(now));
+            assert_eq!((after.is_healthy(), change), (!expected, None), "{now}");
+        }
+        assert_eq!(slow.slowed(MANY, secs(29)), None);
+        let still = slow.slowed(MANY + 1, secs(30)).unwrap();
+        assert!(still.is_slow(secs(89)));
+        let (failing, _) = slow.failed(Demand::Nothing, secs(1));
+        assert!(failing.is_slow(secs(1)));
+        assert_eq!(failing.succeeded(secs(2)), (slow, None));
     }
 
     #[test]

@@ -1,13 +1,19 @@
+use std::time::Duration;
+
 use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::ReturnValue;
 use domain::delivery::Receiver;
-use domain::health::{Health, Open};
+use domain::health::{COUNTED_FOR, Health, Open};
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 
 use crate::item::{Item, Reader, n};
 use crate::key::Key;
 use crate::{Error, Store};
+
+/// When the table may delete a count of slow attempts: long after the stretch it is for.
+const COUNT_KEPT: Duration = Duration::from_secs(3600);
 
 /// An endpoint's health as recorded, and which record that was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,7 +34,7 @@ impl Store {
         Ok(known.transpose()?.unwrap_or_default())
     }
 
-    /// What deliveries to an endpoint wait for; `None` when it is deleted.
+    /// What deliveries to an endpoint wait for at `now`; `None` when it is deleted.
     ///
     /// # Errors
     /// When the table does not answer or a record is unreadable.
@@ -36,13 +42,14 @@ impl Store {
         &self,
         network: &NetworkId,
         id: EndpointId,
+        now: Timestamp,
     ) -> Result<Option<Receiver>, Error> {
         let reads = futures::future::try_join(self.endpoint(network, id), self.health(network, id));
         let (endpoint, known) = reads.await?;
         Ok(endpoint.map(|endpoint| Receiver {
             disabled: endpoint.disabled,
             limits: endpoint.limits,
-            health: known.health,
+            health: known.health.as_of(now),
         }))
     }
 
@@ -78,6 +85,32 @@ impl Store {
                 _ => Err(Error::call("changing an endpoint's health")(error)),
             },
         }
+    }
+
+    /// Counts a slow attempt at `now`: how many there were in the stretch of time that it lies in, this
+    /// one included.
+    ///
+    /// # Errors
+    /// When the table does not answer or the count is unreadable.
+    pub async fn count_slow(
+        &self,
+        network: &NetworkId,
+        id: EndpointId,
+        now: Timestamp,
+    ) -> Result<u32, Error> {
+        const OPERATION: &str = "counting slow attempts";
+        let stretch = now.seconds() / COUNTED_FOR.as_secs();
+        let counted = self
+            .update(&Key::slow_count(network, id, stretch))
+            .update_expression("SET expires = :expires ADD slow :one")
+            .expression_attribute_values(":expires", n(now.after(COUNT_KEPT).seconds()))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(Error::call(OPERATION))?;
+        let item = counted.attributes.unwrap_or_default();
+        Reader::new(&item, OPERATION).small("slow")
     }
 
     /// Forgets the health seen as `before`: the endpoint is healthy. `false` when someone else
@@ -118,11 +151,13 @@ fn write(network: &NetworkId, id: EndpointId, known: KnownHealth) -> Item {
         failing_since,
         open,
         warned,
+        slow_until,
     } = known.health;
     let optional = [
         ("since", failing_since.map(|at| n(at.millis()))),
         ("probeAt", open.map(|open| n(open.probe_at.millis()))),
         ("probes", open.map(|open| n(open.probes))),
+        ("slowUntil", slow_until.map(|at| n(at.millis()))),
     ];
     [
         ("failures", n(failures)),
@@ -154,6 +189,7 @@ fn read(item: &Reader<'_>) -> Result<KnownHealth, Error> {
             failing_since: item.maybe_number("since").map(Timestamp::from_millis),
             open,
             warned: u8::try_from(item.number("warned")?).map_err(|_| item.bad("warned"))?,
+            slow_until: item.maybe_number("slowUntil").map(Timestamp::from_millis),
         },
         version: item.number("version")?,
     })

@@ -130,6 +130,14 @@ impl Key {
         }
     }
 
+    /// Of the same partition too; `stretch` numbers the times for which slow attempts are counted.
+    pub(crate) fn slow_count(network: &NetworkId, id: EndpointId, stretch: u64) -> Self {
+        Self {
+            pk: format!("H#{network}#{id}"),
+            sk: format!("SLOW#{stretch}"),
+        }
+    }
+
     pub(crate) fn quarantine(network: Option<&NetworkId>, at: u64, message_id: &str) -> Self {
         Self {
             pk: quarantine_partition(network),

@@ -68,9 +68,13 @@ events! {
     /// A second, different message carried the id of an event already taken.
     Info DuplicateEventDropped { network: String, event_id: String };
 
-    /// A batch of deliveries was attempted. `parked` wait for their endpoint to be enabled, `stale` were already settled by another attempt.
-    Info BatchDispatched { delivered: u32, retried: u32, dead: u32, parked: u32, stale: u32, duration_ms: u64 }
-        metrics { delivered: Count, retried: Count, dead: Count, parked: Count, stale: Count };
+    /// A batch of deliveries was attempted. `parked` wait for their endpoint to be enabled, `stale` were already settled by another attempt, `moved` went on to the slow queue.
+    Info BatchDispatched { delivered: u32, retried: u32, dead: u32, parked: u32, stale: u32, moved: u32, duration_ms: u64 }
+        metrics { delivered: Count, retried: Count, dead: Count, parked: Count, stale: Count, moved: Count };
+
+    /// An endpoint's answers take long, so its webhooks go through the slow queue for as long as they do.
+    Warn EndpointSlow { network: String, endpoint_id: String, endpoints_slow: u32 }
+        metrics { endpoints_slow: Count };
 
     /// A delivery waits for its endpoint: its breaker is open, or a limit is reached.
     Info DeliveryPostponed { network: String, delivery_id: String, reason: &'static str, wait_ms: u64, postponed: u32 }

@@ -142,6 +142,7 @@ mod tests {
             dead: 0,
             parked: 0,
             stale: 0,
+            moved: 0,
             duration_ms: 12,
         };
         let line: Value = serde_json::from_str(&line(&event, 5)).unwrap();

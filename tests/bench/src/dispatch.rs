@@ -17,7 +17,7 @@ use webhook_dispatch::Deps;
 
 use crate::error::Failed;
 use crate::measure::{OneThread, cpu_seconds};
-use crate::receiver::Receivers;
+use crate::receiver::{Manner, Receivers};
 use crate::reference::{self, IN_FLIGHT, Pace};
 use crate::table::{Row, Table, column};
 use crate::world::{EVENTS_PER_POST, World};
@@ -30,7 +30,7 @@ const BATCHES: usize = IN_FLIGHT / BATCH;
 pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
     let receivers = Receivers::start().await?;
     let world = World::without_dispatch().await?;
-    world.endpoints(&receivers, 1, 0, "*").await?;
+    world.endpoints(&receivers, 1, Manner::AtOnce, "*").await?;
     let embedded = world.system.embedded().clone();
     let (stored, instantly) = (
         deps(&world, Aws::over(embedded.http_client()))?,
@@ -38,7 +38,7 @@ pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
     );
     let thread = OneThread::start()?;
     let http = reqwest::Client::builder().no_proxy().build()?;
-    let url = receivers.url(0, false);
+    let url = receivers.url(0, Manner::AtOnce);
     let per_round = rounds.events;
     let mut paces = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
     let at_once = Aws::over(instant::over(embedded.http_client()));

@@ -1,4 +1,5 @@
-//! `bench growth`: does it stay as fast with many endpoints, much history, and a receiver that hangs?
+//! `bench growth`: does it stay as fast with many endpoints, much history, a receiver that hangs, and
+//! one that answers late?
 
 use domain::event::Draft;
 use domain::id::{EventId, NetworkId};
@@ -11,7 +12,7 @@ use crate::Growth;
 use crate::error::Failed;
 use crate::load::{Full, Paced, full_speed, paced};
 use crate::measure::median;
-use crate::receiver::Receivers;
+use crate::receiver::{Manner, Receivers};
 use crate::table::{Row, Table, column};
 use crate::world::World;
 
@@ -20,6 +21,9 @@ const CROWD: u32 = 100;
 
 /// Events of the isolation rounds: each is a hundred deliveries.
 const CROWD_EVENTS: u32 = 200;
+
+/// Events of the rounds beside one that answers late: in them, it takes far more places than there are.
+const LATE_EVENTS: u32 = 4_000;
 
 /// A type that no event of the measurement has.
 const OTHER_TYPE: &str = "bench.never";
@@ -35,6 +39,8 @@ struct Case {
     events: u32,
     endpoints: u32,
     compared_with: Option<usize>,
+    /// What happens at full speed is not of interest, only how long each takes at half of it.
+    paced_only: bool,
     full: Vec<Full>,
     paced: Vec<Paced>,
 }
@@ -47,13 +53,21 @@ pub(crate) async fn run(growth: Growth) -> Result<Table, Failed> {
         let mut speeds: Vec<f64> = Vec::new();
         for case in &mut cases {
             let (world, endpoints) = (&case.world, case.endpoints);
-            let full = full_speed(world, &receivers, case.events, endpoints).await?;
-            let own = full.events_per_second;
             let base = case.compared_with.and_then(|index| speeds.get(index));
+            let fewer = (case.events / 4).max(50);
+            let own = if case.paced_only {
+                // Until it is known to be slow, which is for as long as one of its answers takes, it is in
+                // the way.
+                let rate = base.copied().unwrap_or_default() / 2.0;
+                paced(world, &receivers, fewer, endpoints, rate).await?;
+                0.0
+            } else {
+                let full = full_speed(world, &receivers, case.events, endpoints).await?;
+                case.full.push(full);
+                full.events_per_second
+            };
             let half = base.copied().unwrap_or(own) / 2.0;
             speeds.push(own);
-            case.full.push(full);
-            let fewer = (case.events / 4).max(50);
             case.paced
                 .push(paced(world, &receivers, fewer, endpoints, half).await?);
         }
@@ -63,29 +77,31 @@ pub(crate) async fn run(growth: Growth) -> Result<Table, Failed> {
 
 async fn cases(growth: Growth, receivers: &Receivers) -> Result<Vec<Case>, Failed> {
     let events = growth.rounds.events;
-    let plain = World::start().await?;
-    plain.endpoints(receivers, 1, 0, "*").await?;
-    let crowded = World::start().await?;
-    crowded.endpoints(receivers, 1, 0, "*").await?;
+    let at_once = Manner::AtOnce;
+    let plain = subscribed(receivers, 1, at_once).await?;
+    let crowded = subscribed(receivers, 1, at_once).await?;
     let others = growth.endpoints.saturating_sub(2);
-    crowded.endpoints(receivers, others, 0, OTHER_TYPE).await?;
-    let old = World::start().await?;
-    old.endpoints(receivers, 1, 0, "*").await?;
+    crowded
+        .endpoints(receivers, others, at_once, OTHER_TYPE)
+        .await?;
+    let old = subscribed(receivers, 1, at_once).await?;
     store_events(&old, growth.stored).await?;
-    let healthy = World::start().await?;
-    healthy.endpoints(receivers, CROWD - 1, 0, "*").await?;
-    let hanging = World::start().await?;
-    hanging.endpoints(receivers, CROWD, 1, "*").await?;
+    let healthy = subscribed(receivers, CROWD - 1, at_once).await?;
+    let hanging = subscribed(receivers, CROWD, Manner::Hangs).await?;
+    let pair = subscribed(receivers, 2, at_once).await?;
+    let late = subscribed(receivers, 2, Manner::Late).await?;
     let case = |name: String, world, events, endpoints, compared_with| Case {
         name,
         world,
         events,
         endpoints,
         compared_with,
+        paced_only: false,
         full: Vec::new(),
         paced: Vec::new(),
     };
     let few = CROWD_EVENTS.min(events);
+    let some = LATE_EVENTS.min(events);
     Ok(vec![
         case(
             "one endpoint, empty table".to_owned(),
@@ -122,7 +138,25 @@ async fn cases(growth: Growth, receivers: &Receivers) -> Result<Vec<Case>, Faile
             CROWD - 1,
             Some(3),
         ),
+        case("two endpoints".to_owned(), pair, some, 2, None),
+        Case {
+            paced_only: true,
+            ..case(
+                "one beside one that answers after 10 s".to_owned(),
+                late,
+                some,
+                1,
+                Some(5),
+            )
+        },
     ])
+}
+
+/// A system with so many endpoints for every event, the first of which may be odd.
+async fn subscribed(receivers: &Receivers, count: u32, first: Manner) -> Result<World, Failed> {
+    let world = World::start().await?;
+    world.endpoints(receivers, count, first, "*").await?;
+    Ok(world)
 }
 
 /// Events that came and went before.
@@ -172,13 +206,14 @@ fn table(growth: Growth, cases: &[Case]) -> Table {
     let p99 = |case: &Case| median(case.paced.iter().map(|paced| paced.p99));
     let rows = cases.iter().map(|case| {
         let base = case.compared_with.and_then(|index| cases.get(index));
+        let full = (!case.paced_only).then_some(case);
         Row {
             name: case.name.clone(),
             values: vec![
-                Some(speed(case)),
-                base.map(|base| speed(case) / speed(base)),
-                Some(cpu(case)),
-                base.map(|base| cpu(case) / cpu(base)),
+                full.map(speed),
+                full.zip(base).map(|(case, base)| speed(case) / speed(base)),
+                full.map(cpu),
+                full.zip(base).map(|(case, base)| cpu(case) / cpu(base)),
                 Some(p50(case)),
                 Some(p99(case)),
                 // Times have whole milliseconds, so a ratio of less than one says nothing.
@@ -199,7 +234,7 @@ fn table(growth: Growth, cases: &[Case]) -> Table {
             column("times the plain one's p99", "p99Ratio", 2),
         ],
         notes: vec![format!(
-            "{} events a round ({CROWD_EVENTS} where each goes to {} endpoints), medians of {} rounds. Latency at half of the plain one's full speed. What hangs is not counted.",
+            "{} events a round ({CROWD_EVENTS} where each goes to {} endpoints, {LATE_EVENTS} where it goes to two), medians of {} rounds. Latency at half of the plain one's full speed. What hangs or is late is not counted, and the late one was known to be slow when the measurement began.",
             growth.rounds.events,
             CROWD - 1,
             growth.rounds.rounds

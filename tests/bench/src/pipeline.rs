@@ -5,7 +5,7 @@ use crate::cost::{Prices, Used};
 use crate::error::Failed;
 use crate::load::{Full, Paced, full_speed, paced};
 use crate::measure::{median, peak_memory_mib};
-use crate::receiver::Receivers;
+use crate::receiver::{Manner, Receivers};
 use crate::reference::{self, Pace};
 use crate::table::{Row, Table, column};
 use crate::world::{EVENTS_PER_POST, World};
@@ -31,7 +31,9 @@ pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
     let mut setups = Vec::new();
     for endpoints in FAN_OUT {
         let world = World::start().await?;
-        world.endpoints(&receivers, endpoints, 0, "*").await?;
+        world
+            .endpoints(&receivers, endpoints, Manner::AtOnce, "*")
+            .await?;
         setups.push(Setup {
             endpoints,
             world,
@@ -44,7 +46,7 @@ pub(crate) async fn run(rounds: Rounds) -> Result<Table, Failed> {
     let body = "x".repeat(1024);
     for _ in 0..rounds.rounds {
         let count = usize::try_from(rounds.events)?;
-        bare.push(reference::run(&http, &receivers.url(0, false), &body, count).await?);
+        bare.push(reference::run(&http, &receivers.url(0, Manner::AtOnce), &body, count).await?);
         for setup in &mut setups {
             round(setup, &receivers, rounds.events).await?;
         }

@@ -1,7 +1,8 @@
 //! Receivers in a process of their own, so that their work is not counted as Fanfare's.
 //!
-//! `POST /hook/…` is answered at once and noted; `POST /hang/…` never is. `GET /count` tells how many
-//! came, `GET /latencies` also how long each was under way, and forgets them.
+//! `POST /hook/…` is answered at once and noted; `POST /late/…` after ten seconds, and `POST /hang/…`
+//! never, and neither is noted. `GET /count` tells how many came, `GET /latencies` also how long each
+//! was under way, and forgets them.
 
 use std::convert::Infallible;
 use std::process::Stdio;
@@ -27,8 +28,29 @@ use crate::error::Failed;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// Within the deadline that an endpoint has unless it says otherwise.
+const LATE: Duration = Duration::from_secs(10);
+
 /// Nobody waits this long.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
+
+/// How an endpoint treats what it gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Manner {
+    AtOnce,
+    Late,
+    Hangs,
+}
+
+impl Manner {
+    fn word(self) -> &'static str {
+        match self {
+            Self::AtOnce => "hook",
+            Self::Late => "late",
+            Self::Hangs => "hang",
+        }
+    }
+}
 
 /// The running receivers.
 #[derive(Debug)]
@@ -55,10 +77,9 @@ impl Receivers {
         })
     }
 
-    /// Where endpoint `number` is; one that hangs, or one that answers at once.
-    pub(crate) fn url(&self, number: u32, hangs: bool) -> String {
-        let kind = if hangs { "hang" } else { "hook" };
-        format!("{}/{kind}/{number}", self.base)
+    /// Where endpoint `number` is.
+    pub(crate) fn url(&self, number: u32, manner: Manner) -> String {
+        format!("{}/{}/{number}", self.base, manner.word())
     }
 
     pub(crate) async fn count(&self) -> Result<usize, Failed> {
@@ -129,7 +150,9 @@ async fn answer(
     latencies: Latencies,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let hangs = request.uri().path().starts_with("/hang/");
+    let path = request.uri().path();
+    let is = |manner: Manner| path.split('/').nth(1) == Some(manner.word());
+    let (hangs, late) = (is(Manner::Hangs), is(Manner::Late));
     let counts = request.uri().path() == "/count";
     let posted = request.method() == Method::POST;
     let body = request.into_body().collect().await;
@@ -139,7 +162,12 @@ async fn answer(
     if hangs {
         tokio::time::sleep(FOR_EVER).await;
     }
-    let answer = if posted {
+    if late {
+        tokio::time::sleep(LATE).await;
+    }
+    let answer = if late {
+        Bytes::new()
+    } else if posted {
         let latency = latency(&body);
         locked(&latencies).push(latency);
         Bytes::new()

@@ -8,7 +8,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::error::Failed;
-use crate::receiver::Receivers;
+use crate::receiver::{Manner, Receivers};
 
 /// The API's own limit for one request.
 pub(crate) const EVENTS_PER_POST: u32 = 100;
@@ -82,11 +82,12 @@ impl World {
         &self,
         receivers: &Receivers,
         count: u32,
-        hanging: u32,
+        first: Manner,
         event_type: &str,
     ) -> Result<(), Failed> {
         let creations = (0..count).map(|number| async move {
-            let url = receivers.url(number, number < hanging);
+            let manner = if number == 0 { first } else { Manner::AtOnce };
+            let url = receivers.url(number, manner);
             self.endpoint(&url, event_type).await
         });
         stream::iter(creations)

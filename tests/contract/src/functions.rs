@@ -95,6 +95,7 @@ fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns(
     let visibility = |queue| template.properties(queue)["VisibilityTimeout"].as_u64();
     let visibility = visibility("WebhookQueue")
         .min(visibility("RetryQueue"))
+        .min(visibility("SlowQueue"))
         .unwrap();
     assert!(
         longest <= function.timeout(),

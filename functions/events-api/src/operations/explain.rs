@@ -72,7 +72,9 @@ async fn destined(
     let delivery = delivery.as_ref();
     let receiver = match delivery {
         Some(delivery) if delivery.state.depends_on_receiver() => {
-            deps.store.receiver(network, destination.endpoint).await?
+            let now = deps.platform.clock.now();
+            let receiver = deps.store.receiver(network, destination.endpoint, now);
+            receiver.await?
         }
         Some(_) | None => None,
     };

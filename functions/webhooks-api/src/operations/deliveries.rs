@@ -107,7 +107,8 @@ pub(super) async fn bodies(
 ) -> Result<Vec<DeliveryBody>, Failure> {
     let mut each = deliveries.iter();
     let receiver = if each.any(|one| one.state.depends_on_receiver()) {
-        deps.store.receiver(network, endpoint).await?
+        let now = deps.platform.clock.now();
+        deps.store.receiver(network, endpoint, now).await?
     } else {
         None
     };

@@ -74,7 +74,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         .count_deliveries(&endpoint.network, endpoint.id, &owed)
         .await?;
     let body = EndpointBody::of(&endpoint)
-        .with_health(&known.health)
+        .with_health(&known.health.as_of(deps.platform.clock.now()))
         .with_waiting(&counted);
     Ok(Reply::json(200, &body).header("etag", &etag(&endpoint)))
 }

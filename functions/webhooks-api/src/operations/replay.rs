@@ -7,7 +7,7 @@ use domain::endpoint::{Endpoint, disabled};
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use queue::Outgoing;
-use queue::message::{DeliveryMessage, Turn};
+use queue::message::DeliveryMessage;
 use store::{Delivery, Round};
 use telemetry::event::RequestFailed;
 
@@ -79,14 +79,14 @@ async fn receiver(deps: &Deps, delivery: &Delivery) -> Result<Endpoint, Failure>
 /// does not take is sent by the sweep, ten minutes later.
 async fn send(deps: &Deps, delivery: &Delivery, endpoint: &Endpoint, now: Timestamp) {
     let message = DeliveryMessage {
-        network: delivery.network.clone(),
-        delivery: delivery.id,
-        event: delivery.event.clone(),
-        attempt: delivery.made.saturating_add(1),
         endpoint_version: endpoint.version,
         repeated: true,
-        turn: Turn::Unasked,
-        body: None,
+        ..DeliveryMessage::of(
+            &delivery.network,
+            delivery.id,
+            &delivery.event,
+            delivery.made.saturating_add(1),
+        )
     };
     let outgoing = Outgoing {
         body: message.write(),

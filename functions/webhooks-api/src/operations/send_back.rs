@@ -113,8 +113,9 @@ fn delivery(message: &Quarantined) -> Option<String> {
     let delivery = Some(delivery).filter(|one| message.network.as_ref() == Some(&one.network))?;
     let again = DeliveryMessage {
         repeated: true,
-        // The moment that was its own is over.
+        // The moment that was its own is over, and so may be the slowness of its endpoint.
         turn: Turn::Unasked,
+        slow: false,
         ..delivery
     };
     Some(again.write())

@@ -271,6 +271,11 @@ pub(crate) struct HealthBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) next_probe_at: Option<String>,
+    /// While many of its answers take longer than a second: until then its webhooks are sent from a
+    /// queue of their own, so that they delay no other endpoint's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime)]
+    pub(crate) slow_until: Option<String>,
 }
 
 /// Deliveries that are owed to an endpoint.
@@ -358,6 +363,7 @@ impl EndpointBody {
                 failures: health.failures,
                 failing_since: health.failing_since.map(|at| at.to_string()),
                 next_probe_at: health.open.map(|open| open.probe_at.to_string()),
+                slow_until: health.slow_until.map(|until| until.to_string()),
             }),
             ..self
         }

@@ -123,10 +123,21 @@ fn holding(receiver: &Receiver) -> Option<String> {
             open.probe_at
         ));
     }
+    let slow = receiver.health.slow_until.map(|until| {
+        format!("its endpoint is slow to answer, so until {until} at least its webhooks are sent from a queue of their own and may be waiting there for each other")
+    });
+    let grounds: Vec<_> = [slow, at_most(receiver.limits)]
+        .into_iter()
+        .flatten()
+        .collect();
+    (!grounds.is_empty()).then(|| grounds.join("; "))
+}
+
+fn at_most(limits: Limits) -> Option<String> {
     let Limits {
         max_in_flight,
         rate_per_second,
-    } = receiver.limits;
+    } = limits;
     let limits = [
         max_in_flight.map(|most| format!("{most} at the same time (maxInFlight)")),
         rate_per_second.map(|most| format!("{most} per second (ratePerSecond)")),
@@ -240,6 +251,10 @@ mod tests {
     fn a_waiting_delivery_says_what_holds_it_back() {
         let pending = |next_attempt| State::Pending { next_attempt };
         let fine = Receiver::default();
+        let slow = |receiver: Receiver| Receiver {
+            health: receiver.health.slowed(99, at(0)).unwrap(),
+            ..receiver
+        };
         let closed_and_limited = Receiver {
             health: failing(3, at(0)).health,
             ..limited(Some(1), None)
@@ -271,6 +286,15 @@ mod tests {
                 Some(limited(Some(2), Some(5))),
                 "(maxInFlight) and 5 per second (ratePerSecond), so it may be waiting",
             ),
+            (
+                Some(slow(Receiver::default())),
+                "is slow to answer, so until 1970-01-01T00:01:00",
+            ),
+            (
+                Some(slow(limited(Some(2), None))),
+                "waiting there for each other; its endpoint takes at most 2",
+            ),
+            (Some(slow(failing(10, at(0)))), "the breaker is open: after"),
         ] {
             let told = said(pending(None), None, receiver.as_ref());
             assert!(told.contains(expected), "{told}");

@@ -1,4 +1,4 @@
-//! The message of a delivery, as the webhook queue and the retry queue carry it.
+//! The message of a delivery, as the webhook queue, the retry queue and the slow queue carry it.
 
 use domain::event::Event;
 use domain::event_type::EventType;
@@ -24,6 +24,11 @@ pub struct DeliveryMessage {
     pub endpoint_version: u64,
     /// The message may be a copy of one sent before: look at the record first.
     pub repeated: bool,
+    /// When the first message for this attempt was sent, if it has been replaced since: how long
+    /// there has been time for a copy of it.
+    pub first_sent: Option<Timestamp>,
+    /// Its endpoint is slow, and it belongs to the slow queue.
+    pub slow: bool,
     /// Where it stands with an endpoint that takes only so many a second.
     pub turn: Turn,
     /// The event itself; absent when it is too large to ride, or when the sender had not read it.
@@ -77,6 +82,10 @@ struct DeliveryWire {
     endpoint_version: u64,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     repeated: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_sent: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    slow: bool,
     /// All that earlier versions wrote of a turn.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     reserved: bool,
@@ -135,6 +144,23 @@ impl EventBody {
 }
 
 impl DeliveryMessage {
+    /// The message that asks for one attempt, when nothing else is known.
+    #[must_use]
+    pub fn of(network: &NetworkId, delivery: DeliveryId, event: &EventId, attempt: u32) -> Self {
+        Self {
+            network: network.clone(),
+            delivery,
+            event: event.clone(),
+            attempt,
+            endpoint_version: 0,
+            repeated: false,
+            first_sent: None,
+            slow: false,
+            turn: Turn::Unasked,
+            body: None,
+        }
+    }
+
     /// The message's JSON, as [`read`](Self::read) takes it.
     #[must_use]
     pub fn write(&self) -> String {
@@ -145,6 +171,8 @@ impl DeliveryMessage {
             attempt: self.attempt,
             endpoint_version: self.endpoint_version,
             repeated: self.repeated,
+            first_sent: self.first_sent.map(Timestamp::millis),
+            slow: self.slow,
             reserved: self.turn == Turn::Come,
             moment: match self.turn {
                 Turn::Reserved {
@@ -196,6 +224,8 @@ impl DeliveryMessage {
             attempt: wire.attempt,
             endpoint_version: wire.endpoint_version,
             repeated: wire.repeated,
+            first_sent: wire.first_sent.map(Timestamp::from_millis),
+            slow: wire.slow,
             turn,
             body: match body {
                 None => None,

@@ -119,7 +119,7 @@ fn a_moment_that_an_earlier_version_kept_has_come() {
 proptest! {
     #[test]
     fn messages_come_back_as_they_were_sent(
-        owner: [u8; 16], millis in 0_u64..(1 << 47), attempt in 1_u32..9, version: u64, repeated: bool, turn in turns(), rides: bool, text in ".{0,40}"
+        owner: [u8; 16], millis in 0_u64..(1 << 47), attempt in 1_u32..9, version: u64, repeated: bool, first_sent in proptest::option::of(0_u64..(1 << 47)), slow: bool, turn in turns(), rides: bool, text in ".{0,40}"
     ) {
         let event = EventId::parse("evt_1").unwrap();
         let accepted = Timestamp::from_millis(millis);
@@ -131,6 +131,8 @@ proptest! {
             attempt,
             endpoint_version: version,
             repeated,
+            first_sent: first_sent.map(Timestamp::from_millis),
+            slow,
             turn,
             body: rides.then(|| EventBody {
                 event_type: EventType::parse("a.b").unwrap(),
@@ -141,7 +143,7 @@ proptest! {
         };
         let read = DeliveryMessage::read(&sent.write()).unwrap();
         prop_assert_eq!(read.write(), sent.write());
-        prop_assert_eq!(read.turn, turn);
+        prop_assert_eq!((read.turn, read.slow, read.first_sent), (turn, slow, sent.first_sent));
         prop_assert_eq!(read.riding_event().map(|e| e.data.get().to_owned()), rides.then(|| data.get().to_owned()));
     }
 

@@ -40,6 +40,15 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     dispatch_beside_garbage(&world, "WebhookQueue", r#""delivered":1"#).await;
     receiver.verified(&secret);
 
+    // What goes to a slow endpoint is handed to a queue of its own.
+    world.endpoint_is_slow(true).await;
+    post_event(&world, &caller).await;
+    fan_out_beside(&world, &["garbage"]).await;
+    dispatch_beside_garbage(&world, "WebhookQueue", r#""moved":1"#).await;
+    dispatch_beside_garbage(&world, "SlowQueue", r#""delivered":1"#).await;
+    receiver.verified(&secret);
+    world.endpoint_is_slow(false).await;
+
     post_event(&world, &caller).await;
     fan_out_beside(&world, &["garbage"]).await;
     give_the_delivery_up(&world).await;

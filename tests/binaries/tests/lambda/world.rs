@@ -9,6 +9,7 @@ use aws_local::{Embedded, Location};
 use bytes::Bytes;
 use contract::template::{Template, referenced};
 use domain::api_key::{Access, Grant, Key, Role};
+use domain::health::Health;
 use domain::id::{EndpointId, NetworkId};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
@@ -102,6 +103,21 @@ impl World {
     /// An `Idempotency-Key` of its own for each request.
     pub(crate) fn next_key(&self) -> String {
         self.keys.fetch_add(1, Ordering::Relaxed).to_string()
+    }
+
+    /// The endpoint counts as slow for a minute, or no more.
+    pub(crate) async fn endpoint_is_slow(&self, slow: bool) {
+        let store = Store::new(Aws::over(self.services.http_client()).dynamodb(), "Table");
+        let network = NetworkId::parse("demo").unwrap();
+        let endpoint = store.list_endpoints(&network).await.unwrap()[0].id;
+        let before = store.health(&network, endpoint).await.unwrap();
+        let until = Clock::system().now().after(Duration::from_secs(60));
+        let health = Health {
+            slow_until: slow.then_some(until),
+            ..before.health
+        };
+        let changed = store.change_health(&network, endpoint, before, health);
+        assert!(changed.await.unwrap().is_some());
     }
 
     /// The certificates of an endpoint and of one that is gone end in ten days.

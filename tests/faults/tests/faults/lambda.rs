@@ -26,6 +26,18 @@ pub(crate) enum Work {
     Sweep,
 }
 
+impl Work {
+    /// The event source that it comes from.
+    fn source(&self) -> &str {
+        match self {
+            Self::Batch { queue, .. } => queue,
+            Self::Sweep => SCHEDULE,
+        }
+    }
+}
+
+const SCHEDULE: &str = "the schedule";
+
 /// How it went.
 pub(crate) struct Finished {
     kind: Kind,
@@ -45,7 +57,7 @@ impl World {
             let Some(kind) = self.kind(&source) else {
                 continue;
             };
-            while self.has_room(kind) {
+            while self.has_room(&source.queue) {
                 let stage = Arc::clone(&self.stage);
                 let most = if stage.storms() {
                     1 + stage.chance.index(10)
@@ -85,18 +97,19 @@ impl World {
         kinds.find(|kind| kind.package() == function.package)
     }
 
-    fn has_room(&self, kind: Kind) -> bool {
-        self.at_work(kind) < self.stage.plan.processes
+    /// As Lambda counts it: each event source has so many processes, whatever else they may do.
+    fn has_room(&self, source: &str) -> bool {
+        self.at_work(source) < self.stage.plan.processes
     }
 
-    fn at_work(&self, kind: Kind) -> usize {
-        self.at_work.get(&kind).copied().unwrap_or_default()
+    fn at_work(&self, source: &str) -> usize {
+        self.at_work.get(source).copied().unwrap_or_default()
     }
 
     /// Gives work to a process of this function, and decides what happens to it.
     fn start(&mut self, kind: Kind, work: Work) {
         let stage = Arc::clone(&self.stage);
-        *self.at_work.entry(kind).or_default() += 1;
+        *self.at_work.entry(work.source().to_owned()).or_default() += 1;
         let sandbox = self.warm.entry(kind).or_default().pop();
         let sandbox = sandbox.unwrap_or_else(|| {
             self.started += 1;
@@ -143,7 +156,9 @@ impl World {
             survivor,
             answer,
         } = finished;
-        *self.at_work.entry(kind).or_default() -= 1;
+        if let Some(at_work) = self.at_work.get_mut(work.source()) {
+            *at_work -= 1;
+        }
         let warm = self.warm.entry(kind).or_default();
         // Now and then Lambda ends a process that did nothing wrong.
         warm.extend(survivor.filter(|_| !stage.goes_wrong(0.2)));
@@ -176,7 +191,7 @@ impl World {
             .template
             .sources
             .iter()
-            .filter(|source| self.kind(source).is_some_and(|kind| self.has_room(kind)));
+            .filter(|source| self.kind(source).is_some() && self.has_room(&source.queue));
         let visible = queues.filter_map(|source| self.cloud.sqs().next_visible_ms(&source.queue));
         let visible = visible.min().map(|ms| time.at_epoch(ms));
         let action = self.stage.plan.delay(self.acted);
@@ -189,7 +204,7 @@ impl World {
     /// Sweeps if it is time; else gives the minute of the next sweep that finds something.
     async fn next_sweep(&mut self) -> Option<Instant> {
         let sweeps = self.stage.plan.kinds().contains(&Kind::Sweep);
-        if !sweeps || self.at_work(Kind::Sweep) > 0 {
+        if !sweeps || self.at_work(SCHEDULE) > 0 {
             return None;
         }
         let due = self.due().await;

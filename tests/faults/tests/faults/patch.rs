@@ -88,6 +88,7 @@ fn failing() -> Health {
         failing_since: Some(Timestamp::EPOCH),
         open: None,
         warned: 3,
+        ..Health::default()
     }
 }
 

@@ -107,6 +107,8 @@ pub(crate) struct EndpointPlan {
     pub(crate) rate_per_second: Option<u32>,
     /// Subscribes to news about the others too.
     pub(crate) news: bool,
+    /// Counts as slow to answer until the storm is over.
+    pub(crate) slow: bool,
 }
 
 /// Something done to the system from outside.
@@ -201,7 +203,7 @@ pub(crate) struct Plan {
     pub(crate) calm: u64,
     /// One death, on top of those of `rates`.
     pub(crate) death: Option<Death>,
-    /// Most processes of one function at work at the same time.
+    /// Most processes at work at the same time for one queue.
     pub(crate) processes: usize,
     /// `None` in a world without pushes.
     pub(crate) push: Option<PushPlan>,
@@ -270,6 +272,7 @@ impl EndpointPlan {
             max_in_flight: None,
             rate_per_second: None,
             news: false,
+            slow: false,
         }
     }
 }
@@ -303,6 +306,7 @@ fn endpoint(chance: &Chance) -> EndpointPlan {
         max_in_flight: chance.happens(0.15).then_some(1),
         rate_per_second: chance.happens(0.15).then_some(1),
         news: chance.happens(0.2),
+        slow: chance.happens(0.2),
     }
 }
 

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use domain::health::{Health, Open};
-use domain::id::EventId;
 use domain::time::Timestamp;
-use queue::message::{DeliveryMessage, Turn};
+use queue::message::DeliveryMessage;
 use store::{Delivery, DeliveryFilter, KnownHealth, Order};
 
 use crate::chance::Chance;
@@ -45,6 +44,7 @@ async fn half_open(world: &mut World) -> KnownHealth {
             probes: 0,
         }),
         warned: 0,
+        ..Health::default()
     };
     let (network, id) = (&world.network, world.endpoints[0].id);
     let before = KnownHealth::default();
@@ -60,14 +60,9 @@ async fn health(world: &World) -> KnownHealth {
 /// The message for the first attempt of this delivery, as it comes from the retry queue.
 async fn send(world: &World, delivery: &Delivery) {
     let message = DeliveryMessage {
-        network: world.network.clone(),
-        delivery: delivery.id,
-        event: EventId::parse(delivery.event.as_str()).unwrap(),
-        attempt: 1,
         endpoint_version: world.endpoint(0).await.unwrap().version,
         repeated: true,
-        turn: Turn::Unasked,
-        body: None,
+        ..DeliveryMessage::of(&world.network, delivery.id, &delivery.event, 1)
     };
     world.send(plan::Queue::Retries, message.write()).await;
 }

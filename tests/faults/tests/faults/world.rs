@@ -11,6 +11,7 @@ use domain::endpoint::{
 };
 use domain::event::{Draft, Origin};
 use domain::event_type::Pattern;
+use domain::health::Health;
 use domain::id::{EndpointId, EventId, NetworkId, ReplayId};
 use domain::network::Retention;
 use domain::replay::{Job, Wanted};
@@ -23,7 +24,7 @@ use queue::replay::ReplayMessage;
 use queue::{Outgoing, Queue};
 use runtime::{Aws, Random};
 use serde_json::value::RawValue;
-use store::Store;
+use store::{KnownHealth, Store};
 use tokio::task::JoinSet;
 use tokio::time::sleep_until;
 use vault::{Headers, Vault};
@@ -62,7 +63,8 @@ pub(crate) struct World {
     pub(crate) template: Template,
     pub(crate) aws: Aws,
     pub(crate) warm: BTreeMap<Kind, Vec<Sandbox>>,
-    pub(crate) at_work: BTreeMap<Kind, usize>,
+    /// By event source.
+    pub(crate) at_work: BTreeMap<String, usize>,
     pub(crate) begun: BTreeMap<Kind, usize>,
     pub(crate) running: JoinSet<Finished>,
     pub(crate) started: usize,
@@ -140,6 +142,17 @@ impl World {
         let endpoint = endpoint(&plan, number, id, &self.network, secret.unwrap(), now);
         self.store.create_endpoint(&endpoint, None).await.unwrap();
         stage.tell(&format!("endpoint {number}: {plan:?}"));
+        if plan.slow {
+            let until = now.after(Duration::from_millis(stage.plan.calm));
+            let slow = Health {
+                slow_until: Some(until),
+                ..Health::default()
+            };
+            let noted = self
+                .store
+                .change_health(&self.network, id, KnownHealth::default(), slow);
+            assert!(noted.await.unwrap().is_some());
+        }
         self.endpoints.push(endpoint);
     }
 

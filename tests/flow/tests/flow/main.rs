@@ -34,6 +34,7 @@ mod replays;
 mod retry;
 mod sending;
 mod set_aside;
+mod slow;
 mod straight_to_queue;
 mod strict;
 mod waiting;
