@@ -39,7 +39,8 @@ impl Deps {
     pub fn new(platform: &Platform) -> Result<Self, SettingsError> {
         let settings = Settings::from_env(&platform.env)?;
         Ok(Self {
-            store: Store::new(platform.aws.dynamodb(), settings.table),
+            store: Store::new(platform.aws.dynamodb(), settings.table)
+                .spread_by(platform.random.clone()),
             vault: Vault::new(
                 platform.aws.secretsmanager(),
                 settings.secret_prefix,

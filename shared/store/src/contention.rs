@@ -1,4 +1,5 @@
-//! Changes that meet: who comes second reads anew and tries again.
+//! Changes that meet: who comes second waits and tries again, on what it reads anew if its change
+//! rests on that.
 
 use std::time::Duration;
 

@@ -35,7 +35,7 @@ impl Store {
     /// Stores a new endpoint and raises the network's endpoint version, together or not at all.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn create_endpoint(
         &self,
         endpoint: &Endpoint,
@@ -102,7 +102,7 @@ impl Store {
     /// `false` when someone else changed or deleted it first.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn update_endpoint(&self, endpoint: &Endpoint) -> Result<bool, Error> {
         self.replace_endpoint(endpoint, None).await
     }
@@ -112,7 +112,7 @@ impl Store {
     /// make it look well.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn enable_endpoint(&self, endpoint: &Endpoint) -> Result<bool, Error> {
         let [pk, sk] = Key::health(&endpoint.network, endpoint.id).attributes();
         let forget = Delete::builder()
@@ -154,7 +154,7 @@ impl Store {
     /// Disables an endpoint, whatever its version. `false` when it is disabled or deleted already.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn disable_endpoint(
         &self,
         network: &NetworkId,
@@ -218,7 +218,7 @@ impl Store {
     /// one. `false` when someone else changed or deleted it first.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn delete_endpoint(
         &self,
         endpoint: &Endpoint,

@@ -33,6 +33,12 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it is certain that the change was not made; else it may or may not have been.
+    #[must_use]
+    pub const fn changed_nothing(&self) -> bool {
+        matches!(self, Self::Contended { .. })
+    }
+
     pub(crate) fn call<E>(operation: &'static str) -> impl Fn(SdkError<E>) -> Self
     where
         E: std::error::Error + Send + Sync + 'static,

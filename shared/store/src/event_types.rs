@@ -117,7 +117,7 @@ impl Store {
     /// still `before`'s (none for a new type), and raises the network's type version.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn change_own_type(
         &self,
         network: &NetworkId,

@@ -1,18 +1,10 @@
 //! All-or-nothing changes.
 
-use std::time::Duration;
-
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::TransactWriteItem;
 
 use crate::{Error, Store};
-
-/// Two transactions that touch one item at the same time make DynamoDB cancel one of them, and the
-/// SDK does not repeat it. Every endpoint change touches its network's version, so a few creates at
-/// once do meet; each pause is longer than the last, and 10 of them are about three seconds.
-const MAX_TRIES: u32 = 10;
-const FIRST_PAUSE: Duration = Duration::from_millis(5);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Committed {
@@ -22,22 +14,24 @@ pub(crate) enum Committed {
 }
 
 impl Store {
-    /// Commits `items` together or not at all.
+    /// Commits `items` together or not at all. Two transactions that touch one item at the same time
+    /// make DynamoDB cancel one of them, and the SDK does not repeat it. Every endpoint change
+    /// touches its network's version, so a few creates at once do meet.
+    ///
+    /// # Errors
+    /// When the table does not answer; [`Error::Contended`] when others kept being at the same items.
     pub(crate) async fn transact(
         &self,
         operation: &'static str,
         items: Vec<TransactWriteItem>,
     ) -> Result<Committed, Error> {
-        let mut pause = FIRST_PAUSE;
-        for _ in 1..MAX_TRIES {
+        let mut tries = self.tries(operation);
+        loop {
             match self.transact_once(&items).await {
-                Err(error) if cancelled_for(&error, "TransactionConflict") => {}
+                Err(error) if cancelled_for(&error, "TransactionConflict") => tries.again().await?,
                 other => return settle(other, operation),
             }
-            tokio::time::sleep(pause).await;
-            pause = pause.saturating_mul(2);
         }
-        settle(self.transact_once(&items).await, operation)
     }
 
     /// One try. [`Committed::Refused`] also when another transaction was at the same items: for

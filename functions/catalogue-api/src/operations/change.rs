@@ -35,6 +35,7 @@ const MAX_ROUNDS: u32 = 3;
         (status = 200, description = "Changed, or the same as before", body = EventTypeBody),
         (status = 201, description = "Defined", body = EventTypeBody),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -71,6 +72,7 @@ pub(crate) async fn put(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     responses(
         (status = 204, description = "Archived"),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

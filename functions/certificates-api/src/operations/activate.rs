@@ -33,6 +33,7 @@ const MAX_BODY: usize = 8 * 1024;
     responses(
         (status = 200, description = "The active credential", body = CertificateBody),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -66,6 +67,7 @@ pub(crate) async fn activate(deps: &Deps, call: Call) -> Result<Reply, Failure> 
     responses(
         (status = 200, description = "The active credential", body = CertificateBody),
         (status = "4XX", description = "Refused, also when there was none before or it is gone; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

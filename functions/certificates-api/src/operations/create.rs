@@ -33,6 +33,7 @@ const MAX_CREDENTIALS: u32 = 100;
     responses(
         (status = 201, description = "Taken", body = CreatedCertificate),
         (status = "4XX", description = "Refused, with every verdict; nothing was stored", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -87,16 +88,18 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         deps.store.watch_expiry(&network, subject, ends).await?;
     }
     let memory = memory.as_ref();
-    let kept = deps.store.put_credential(&record, memory).await?;
-    if kept == Kept::New {
-        return Ok(created(&record, &good.warnings, now));
-    }
-    // A twin of this request won the race.
+    let kept = match deps.store.put_credential(&record, memory).await {
+        Ok(Kept::New) => return Ok(created(&record, &good.warnings, now)),
+        // It may be stored all the same, and then needs its material.
+        Err(error) if !error.changed_nothing() => return Err(error.into()),
+        // A twin of this request won the race, or it got no turn.
+        refused => refused,
+    };
     deps.store
         .forget_expiry(&network, Dated::Credential(record.id))
         .await?;
     deps.vault.forget_credential(&network, record.id).await?;
-    if let Kept::Duplicate(twin) = kept {
+    if let Kept::Duplicate(twin) = kept? {
         return Err(duplicate(twin).into());
     }
     let twin = made_before(deps, &network, memory, &request).await?;

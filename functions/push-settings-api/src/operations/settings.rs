@@ -51,6 +51,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     responses(
         (status = 200, description = "The settings as they are now, with what should be thought about again", body = SettingsBody),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

@@ -32,6 +32,7 @@ pub(crate) const MAX_BODY: usize = 64 * 1024;
     responses(
         (status = 201, description = "Created", body = CreatedEndpoint),
         (status = "4XX", description = "Refused; nothing was created", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -61,35 +62,32 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         .vault
         .add(&network, endpoint.id, &key, &sensitive)
         .await?;
-    match deps
-        .store
-        .create_endpoint(&endpoint, memory.as_ref())
-        .await?
-    {
+    let made = deps.store.create_endpoint(&endpoint, memory.as_ref()).await;
+    let refused = match &made {
+        Ok(made) => *made != Created::Now,
+        // One that may have been made all the same keeps its key.
+        Err(error) => error.changed_nothing(),
+    };
+    if refused {
+        deps.vault
+            .remove(&network, endpoint.secret, endpoint.id)
+            .await?;
+    }
+    match made? {
         Created::Now => {
             news::report(deps, "endpoint.created", &endpoint, &json!({})).await;
             Ok(created(&endpoint, &key))
         }
-        Created::Full => {
-            deps.vault
-                .remove(&network, endpoint.secret, endpoint.id)
-                .await?;
-            Err(Problem::LimitReached {
-                what: "endpoints",
-                most: MAX_ENDPOINTS,
-            }
-            .into())
+        Created::Full => Err(Problem::LimitReached {
+            what: "endpoints",
+            most: MAX_ENDPOINTS,
         }
+        .into()),
         // A twin of this request won the race.
-        Created::Before(winner) => {
-            deps.vault
-                .remove(&network, endpoint.secret, endpoint.id)
-                .await?;
-            match &memory {
-                Some(memory) => again(deps, &network, &winner, memory).await,
-                None => Err(Problem::Internal.into()),
-            }
-        }
+        Created::Before(winner) => match &memory {
+            Some(memory) => again(deps, &network, &winner, memory).await,
+            None => Err(Problem::Internal.into()),
+        },
     }
 }
 

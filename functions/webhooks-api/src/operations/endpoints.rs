@@ -94,6 +94,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     responses(
         (status = 204, description = "Deleted"),
         (status = "4XX", description = "Refused", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

@@ -54,20 +54,25 @@ pub(super) async fn name(
     changed: &Endpoint,
 ) -> Result<bool, Failure> {
     let (network, id, made) = (&changed.network, changed.id, changed.secret);
-    let written = write(deps, was_enabled, changed).await?;
-    if written {
-        if let Err(error) = deps.vault.leave(network, (before, made), id).await {
-            // Nothing signs with what is left there: for the operator's log.
-            let event = RequestFailed {
-                operation: "leaveKeyRing",
-                request_id: None,
-                error: chain(&error),
-            };
-            let now = deps.platform.clock.now();
-            deps.platform.telemetry.emit(&event, now.millis());
-        }
-    } else if made.ring != before.ring {
+    let written = write(deps, was_enabled, changed).await;
+    let refused = match &written {
+        Ok(written) => !written,
+        // One that may have been written all the same keeps its keys.
+        Err(error) => error.changed_nothing(),
+    };
+    if refused && made.ring != before.ring {
         deps.vault.withdraw(network, made, id).await?;
+    }
+    let written = written?;
+    if written && let Err(error) = deps.vault.leave(network, (before, made), id).await {
+        // Nothing signs with what is left there: for the operator's log.
+        let event = RequestFailed {
+            operation: "leaveKeyRing",
+            request_id: None,
+            error: chain(&error),
+        };
+        let now = deps.platform.clock.now();
+        deps.platform.telemetry.emit(&event, now.millis());
     }
     Ok(written)
 }

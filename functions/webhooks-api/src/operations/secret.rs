@@ -41,6 +41,7 @@ const MAX_GRACE: Duration = Duration::from_secs(7 * 24 * 3600);
     responses(
         (status = 201, description = "Rotated", body = RotatedSecret),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -136,6 +137,7 @@ fn former(
     responses(
         (status = 200, description = "The endpoint", body = EndpointBody),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

@@ -30,6 +30,7 @@ use crate::shape::{DisableEndpoint, EnableEndpoint, EnabledEndpoint, EndpointBod
     responses(
         (status = 200, description = "The endpoint", body = EndpointBody),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]
@@ -74,6 +75,7 @@ pub(crate) async fn disable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     responses(
         (status = 200, description = "The endpoint, and the job that resumes it", body = EnabledEndpoint),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

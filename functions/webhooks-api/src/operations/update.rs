@@ -31,6 +31,7 @@ use crate::shape::{EndpointBody, UpdateEndpoint, all_types};
     responses(
         (status = 200, description = "The changed endpoint", body = EndpointBody),
         (status = "4XX", description = "Refused; nothing was changed", body = ProblemBody, content_type = "application/problem+json"),
+        (status = 503, description = "Others kept changing the same; nothing was changed, repeat", body = ProblemBody, content_type = "application/problem+json"),
     ),
     security(("apiKey" = []))
 )]

@@ -47,7 +47,7 @@ impl Store {
     /// the same `Idempotency-Key` made something before. Its material is in the vault already.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn put_credential(
         &self,
         record: &Record,
@@ -133,7 +133,7 @@ impl Store {
     /// first or the credential is gone.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn activate_credential(
         &self,
         record: &Record,
@@ -182,7 +182,7 @@ impl Store {
     /// Forgets a credential, and stops watching its end. `false` when it is active, or there is none.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn delete_credential(&self, record: &Record) -> Result<bool, Error> {
         const OPERATION: &str = "deleting a credential";
         let bad = |_| Error::Item {

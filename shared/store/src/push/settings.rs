@@ -93,7 +93,7 @@ impl Store {
     /// came first.
     ///
     /// # Errors
-    /// When the table does not answer.
+    /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn put_push_settings(
         &self,
         network: &NetworkId,

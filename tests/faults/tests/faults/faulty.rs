@@ -76,6 +76,8 @@ enum Fate {
     /// Not done, and said so.
     Throttled,
     Broken,
+    /// Not done, because another transaction is at the same items.
+    Cancelled,
     /// Done, and the answer lost on the way back.
     Lost,
     /// Not done, and no answer either.
@@ -122,6 +124,7 @@ impl Way {
         match fate {
             Fate::Throttled => Ok(refusal(&target, 400)),
             Fate::Broken => Ok(refusal(&target, 500)),
+            Fate::Cancelled => Ok(cancellation()),
             Fate::Silent => std::future::pending().await,
             Fate::Lost => {
                 note_copies(stage, &target, &request);
@@ -147,6 +150,8 @@ fn fate(stage: &Stage, target: &str, body: &[u8]) -> Fate {
     let rates = stage.plan.rates;
     if out || stage.goes_wrong(rates.refused) {
         *stage.chance.pick(&[Fate::Throttled, Fate::Broken])
+    } else if stage.plan.crowded.contains(&passed) && target.ends_with("TransactWriteItems") {
+        Fate::Cancelled
     } else if loses(stage, target) {
         Fate::Lost
     } else if stage.goes_wrong(rates.silent) {
@@ -178,6 +183,17 @@ fn refusal(target: &str, status: u16) -> HttpResponse {
     };
     let name = if status == 400 { throttled } else { broken };
     let body = format!(r#"{{"__type":"com.amazonaws#{name}","message":"the storm"}}"#);
+    answer(status, body)
+}
+
+fn cancellation() -> HttpResponse {
+    let reason = r#"{"Code":"TransactionConflict","Message":"the crowd"}"#;
+    let name = "com.amazonaws#TransactionCanceledException";
+    let body = format!(r#"{{"__type":"{name}","CancellationReasons":[{reason}]}}"#);
+    answer(400, body)
+}
+
+fn answer(status: u16, body: String) -> HttpResponse {
     let status = StatusCode::try_from(status).unwrap();
     let mut response = HttpResponse::new(status, SdkBody::from(body));
     response

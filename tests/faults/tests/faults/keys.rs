@@ -79,7 +79,7 @@ async fn crossed(polls: u32, one: &Change, other: Option<&Change>) -> Outcome {
     let ask = |change: &Change| {
         asked(
             change.method,
-            &format!("{id}{}", change.below),
+            &format!("webhooks/{id}{}", change.below),
             &change.body,
         )
     };

@@ -8,6 +8,8 @@ mod chance;
 #[cfg(test)]
 mod crash_points;
 #[cfg(test)]
+mod crowd;
+#[cfg(test)]
 mod faulty;
 #[cfg(test)]
 mod isolation;

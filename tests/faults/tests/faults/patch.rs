@@ -1,8 +1,5 @@
 //! A PATCH loses to another change of its endpoint, which comes at every await point there is.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize};
-
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use domain::endpoint::{Disabled, Endpoint, SecretRef, disabled};
 use domain::health::Health;
@@ -16,41 +13,29 @@ use webhooks_api::{Deps, handle};
 
 use crate::chance::Chance;
 use crate::plan::{Character, EndpointPlan, Plan};
-use crate::sandbox::{Dying, Process, platform};
+use crate::sandbox::{Dying, platform_of_api};
 use crate::seeds::in_simulated_time;
 use crate::world::World;
 
 const HEADER: &str = "x-tenant-key";
 
 pub(crate) fn api(world: &World) -> Deps {
-    let mut functions = world.template.functions.iter();
-    let function = functions.find(|one| one.package == "webhooks-api").unwrap();
-    let process = Arc::new(Process {
-        name: "webhooks-api#0".to_owned(),
-        invocation: AtomicUsize::new(usize::MAX),
-        skew: AtomicI64::new(0),
-        stalled_until: AtomicU64::new(0),
-    });
-    Deps::new(&platform(&world.stage, &world.cloud, function, &process)).unwrap()
+    Deps::new(&platform_of_api(world, "webhooks-api", 0)).unwrap()
 }
 
 /// `PATCH /webhooks/{id}` as an administrator sends it through the gateway.
 fn patch(id: EndpointId, body: &Value) -> ApiGatewayV2httpRequest {
-    asked("PATCH", &id.to_string(), body)
+    asked("PATCH", &format!("webhooks/{id}"), body)
 }
 
-/// A request for `/webhooks/{rest}`, likewise.
+/// A request for `/{rest}` of the network, likewise. Functions know it by its path alone.
 pub(crate) fn asked(method: &str, rest: &str, body: &Value) -> ApiGatewayV2httpRequest {
     let text = include_str!("../../../fixtures/api-request.json");
     let mut request: Value = serde_json::from_str(text).unwrap();
-    let path = format!("/v1/networks/demo/webhooks/{rest}");
-    let key = "ANY /v1/networks/{network}/webhooks/{proxy+}";
-    request["routeKey"] = key.into();
+    let path = format!("/v1/networks/demo/{rest}");
     request["rawPath"] = path.as_str().into();
-    request["pathParameters"]["proxy"] = rest.into();
     request["body"] = body.to_string().into();
     let context = &mut request["requestContext"];
-    context["routeKey"] = key.into();
     context["http"]["method"] = method.into();
     context["http"]["path"] = path.into();
     context["authorizer"]["lambda"] = json!({ "network": "demo", "access": "role:admin" });
@@ -73,13 +58,19 @@ async fn disabled_world(polls: u32, full: bool) -> World {
     let changed = world.store.change_health(network, id, known, failing());
     changed.await.unwrap().unwrap();
     if full {
-        let neighbour = EndpointId::from_bytes([7; 16]);
-        let key = Key::generate(Scheme::default(), [7; 32]);
-        let long = Headers::from([("x".to_owned(), "x".repeat(64 * 1024 - 800).into())]);
-        let added = world.vault().add(network, neighbour, &key, &long).await;
-        assert_eq!(added.unwrap().ring, 0, "beside the other");
+        fill_ring(&world).await;
     }
     world
+}
+
+/// Leaves no room for another value in the key ring that the endpoint is in.
+pub(crate) async fn fill_ring(world: &World) {
+    let neighbour = EndpointId::from_bytes([7; 16]);
+    let key = Key::generate(Scheme::default(), [7; 32]);
+    let long = Headers::from([("x".to_owned(), "x".repeat(64 * 1024 - 800).into())]);
+    let vault = world.vault();
+    let added = vault.add(&world.network, neighbour, &key, &long).await;
+    assert_eq!(added.unwrap().ring, 0, "beside the other");
 }
 
 fn failing() -> Health {

@@ -1,5 +1,6 @@
 //! What a seed decides before anything happens.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -199,6 +200,9 @@ pub(crate) struct Plan {
     pub(crate) actions: Vec<(u64, Action)>,
     pub(crate) rates: Rates,
     pub(crate) outages: Vec<Outage>,
+    /// While other transactions are at whatever a transaction of ours is at, in milliseconds since
+    /// the beginning: DynamoDB cancels ours.
+    pub(crate) crowded: Range<u64>,
     /// When the storm ends, in milliseconds since the beginning.
     pub(crate) calm: u64,
     /// One death, on top of those of `rates`.
@@ -220,6 +224,7 @@ impl Plan {
                 .collect(),
             rates: Rates::default(),
             outages: Vec::new(),
+            crowded: 0..0,
             calm: 0,
             death: None,
             processes: PROCESSES,
@@ -239,6 +244,7 @@ impl Plan {
         Self {
             rates: rates(chance),
             outages: outages(chance, calm),
+            crowded: 0..0,
             endpoints,
             events,
             actions,

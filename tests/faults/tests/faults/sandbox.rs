@@ -198,7 +198,7 @@ impl Sandbox {
 }
 
 /// What a process of a function finds around it.
-pub(crate) fn platform(
+fn platform(
     stage: &Arc<Stage>,
     cloud: &Embedded,
     function: &Function,
@@ -229,6 +229,14 @@ pub(crate) fn platform(
             told.tell(&format!("{teller}: {event} {reason} {error}"));
         }),
     }
+}
+
+/// The same for a process of an API, whose clock is right.
+pub(crate) fn platform_of_api(world: &World, package: &str, number: u32) -> Platform {
+    let mut functions = world.template.functions.iter();
+    let function = functions.find(|one| one.package == package).unwrap();
+    let process = Process::new(format!("{package}#{number}"), 0);
+    platform(&world.stage, &world.cloud, function, &process)
 }
 
 /// A handler whose process dies after so many polls, wherever it then waits.

@@ -164,7 +164,9 @@ impl Stage {
     }
 
     pub(crate) fn table_trouble(&self, invocation: usize) {
-        self.invocations.lock().unwrap()[invocation].table_trouble = true;
+        if let Some(one) = self.invocations.lock().unwrap().get_mut(invocation) {
+            one.table_trouble = true;
+        }
     }
 
     pub(crate) fn invocation(&self, number: usize) -> Invocation {

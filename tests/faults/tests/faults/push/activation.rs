@@ -4,12 +4,13 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use certificates_api::{Deps, handle};
 use domain::credential::Provider;
 use domain::id::CredentialId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::chance::Chance;
+use crate::patch::asked;
 use crate::push::oracle::{Account, judge};
 use crate::push::plan::{PushPlan, Wanted, slot};
-use crate::sandbox::{Dying, Process, platform};
+use crate::sandbox::{Dying, platform_of_api};
 use crate::seeds::in_simulated_time;
 use crate::world::World;
 
@@ -17,27 +18,12 @@ use crate::world::World;
 const REPORTED: u64 = 60_000;
 
 fn request(id: CredentialId) -> ApiGatewayV2httpRequest {
-    let text = include_str!("../../../../fixtures/api-request.json");
-    let mut request: Value = serde_json::from_str(text).unwrap();
-    let key = "ANY /v1/networks/{network}/certificates/{proxy+}";
-    let path = format!("/v1/networks/demo/certificates/{id}/activate");
-    request["routeKey"] = key.into();
-    request["rawPath"] = path.clone().into();
-    request["requestContext"]["routeKey"] = key.into();
-    request["requestContext"]["http"]["path"] = path.into();
-    request["requestContext"]["authorizer"]["lambda"] =
-        json!({ "network": "demo", "access": "role:admin" });
-    request["pathParameters"]["proxy"] = format!("{id}/activate").into();
-    serde_json::from_value(request).unwrap()
+    asked("POST", &format!("certificates/{id}/activate"), &json!({}))
 }
 
 /// Asks a fresh process to activate it; `None` when it died before it answered.
 async fn activate(world: &World, id: CredentialId, polls: u32) -> Option<ApiGatewayV2httpResponse> {
-    let mut functions = world.template.functions.iter();
-    let function = functions.find(|one| one.package == "certificates-api");
-    let process = Process::new(format!("certificates-api#{polls}"), 0);
-    let around = platform(&world.stage, &world.cloud, function.unwrap(), &process);
-    let deps = Deps::new(&around).unwrap();
+    let deps = Deps::new(&platform_of_api(world, "certificates-api", polls)).unwrap();
     let answer = Dying::after(polls, handle(&deps, request(id))).await;
     answer.map(Result::unwrap)
 }
