@@ -10,10 +10,11 @@ use domain::matching::{Destination, Subscribers, Verdict, plan};
 use domain::network::{Retention, Rules};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, owner, read_event};
+use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, read_event};
 use queue::{Outgoing, Record};
-use store::{Quarantined, Taken};
-use telemetry::event::{DuplicateEventDropped, MessageQuarantined};
+use set_aside::Source;
+use store::Taken;
+use telemetry::event::DuplicateEventDropped;
 
 use crate::{Deps, push};
 
@@ -238,25 +239,6 @@ async fn forbidden(
 }
 
 async fn quarantine(deps: &Deps, record: &Record, why: &Malformed) -> Result<(), store::Error> {
-    let group = record.group.as_deref().and_then(NetworkId::parse);
-    let message = Quarantined {
-        // Our API sends with the network as fair-queue group.
-        network: group.or_else(|| owner(&record.body)),
-        queue: "events".to_owned(),
-        message_id: record.message_id.clone(),
-        reason: why.to_string(),
-        at: record.sent,
-        body: record.body.clone(),
-    };
-    deps.store.quarantine(&message).await?;
-    let event = MessageQuarantined {
-        queue: "events",
-        message_id: record.message_id.clone(),
-        reason: why.word(),
-        quarantined: 1,
-    };
-    deps.platform
-        .telemetry
-        .emit(&event, deps.platform.clock.now().millis());
-    Ok(())
+    let from = (Source::Events, record);
+    set_aside::unreadable(&deps.platform, &deps.store, from, why).await
 }

@@ -2,17 +2,16 @@
 //! who want to know.
 
 use domain::credential::Record as Credential;
-use domain::id::NetworkId;
 use domain::operational::News;
 use providers::{Answer, Class};
 use queue::Record;
-use queue::message::{Malformed, owner};
+use queue::message::Malformed;
 use queue::push::HeldFor;
-use store::{ActiveSlot, Paused, Quarantined};
+use set_aside::Source;
+use store::{ActiveSlot, Paused};
 use telemetry::chain::chain;
 use telemetry::event::{
-    CredentialPaused, CredentialRecovered, DeviceRemoved, MessageQuarantined, PushDied,
-    TokensGuarded,
+    CredentialPaused, CredentialRecovered, DeviceRemoved, PushDied, TokensGuarded,
 };
 
 use crate::Deps;
@@ -222,30 +221,14 @@ pub(crate) fn died(made: &Try<'_>, reason: &str) {
     made.deps.platform.telemetry.emit(&event, at);
 }
 
-/// Keeps a message that is none of ours, whole, with the reason.
+/// Sets a message aside that is none of ours.
 pub(crate) async fn quarantine(
     deps: &Deps,
     record: Record,
     why: &Malformed,
 ) -> Result<Outcome, String> {
-    let group = record.group.as_deref().and_then(NetworkId::parse);
-    let message = Quarantined {
-        network: group.or_else(|| owner(&record.body)),
-        queue: "pushes".to_owned(),
-        message_id: record.message_id.clone(),
-        reason: why.to_string(),
-        at: record.sent,
-        body: record.body,
-    };
-    let stored = deps.store.quarantine(&message).await;
-    stored.map_err(|error| chain(&error))?;
-    let event = MessageQuarantined {
-        queue: "pushes",
-        message_id: record.message_id,
-        reason: why.word(),
-        quarantined: 1,
-    };
-    let now = deps.platform.clock.now();
-    deps.platform.telemetry.emit(&event, now.millis());
+    let from = (Source::Pushes, &record);
+    let kept = set_aside::unreadable(&deps.platform, &deps.store, from, why).await;
+    kept.map_err(|error| chain(&error))?;
     Ok(Outcome::Quarantined)
 }

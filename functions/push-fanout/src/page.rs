@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use domain::id::NetworkId;
 use domain::push::device::UserId;
 use domain::push::preference::{Mode, Recipient};
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
-use queue::message::{Malformed, owner};
 use queue::push::{AudienceMessage, People};
 use queue::{Outgoing, Queue, Record, SendError};
-use store::{MAX_BATCH, Quarantined, StoredPush, Walk, WalkPage, WalkStep};
-use telemetry::event::MessageQuarantined;
+use set_aside::Source;
+use store::{MAX_BATCH, StoredPush, Walk, WalkPage, WalkStep};
 
 use crate::Deps;
 use crate::network::Network;
@@ -69,7 +67,8 @@ pub(crate) async fn work(deps: &Deps, record: &Record) -> Result<Counts, Error> 
     let message = match AudienceMessage::read(&record.body) {
         Ok(message) => message,
         Err(malformed) => {
-            quarantine(deps, record, &malformed).await?;
+            let from = (Source::Audiences, record);
+            set_aside::unreadable(&deps.platform, &deps.store, from, &malformed).await?;
             return Ok(Counts::default());
         }
     };
@@ -249,27 +248,5 @@ pub(crate) async fn send(queue: &Queue, messages: &[Outgoing]) -> Result<(), Err
     for sent in queue.send(messages).await {
         sent?;
     }
-    Ok(())
-}
-
-async fn quarantine(deps: &Deps, record: &Record, why: &Malformed) -> Result<(), Error> {
-    let group = record.group.as_deref().and_then(NetworkId::parse);
-    let message = Quarantined {
-        network: group.or_else(|| owner(&record.body)),
-        queue: "audiences".to_owned(),
-        message_id: record.message_id.clone(),
-        reason: why.to_string(),
-        at: record.sent,
-        body: record.body.clone(),
-    };
-    deps.store.quarantine(&message).await?;
-    let event = MessageQuarantined {
-        queue: "audiences",
-        message_id: record.message_id.clone(),
-        reason: why.word(),
-        quarantined: 1,
-    };
-    let now = deps.platform.clock.now();
-    deps.platform.telemetry.emit(&event, now.millis());
     Ok(())
 }

@@ -4,14 +4,13 @@ use domain::attempt::Attempt;
 use domain::delivery::State;
 use domain::id::{EventId, NetworkId};
 use domain::operational::{self, News};
-use queue::message::{DeliveryMessage, Reported, owner, read_event, resend_event};
+use queue::message::{DeliveryMessage, Reported, read_event, resend_event};
 use queue::replay::ReplayMessage;
 use queue::{MAX_DELAY, Outgoing, Record};
-use store::{Finished, Quarantined};
+use set_aside::Source;
+use store::Finished;
 use telemetry::chain::chain;
-use telemetry::event::{
-    DeliveryDied, DeliveryRescued, EventResent, MessageQuarantined, ReplayFailed,
-};
+use telemetry::event::{DeliveryDied, DeliveryRescued, EventResent, ReplayFailed};
 
 use crate::{Deps, push};
 
@@ -36,8 +35,8 @@ pub(crate) async fn set_right(deps: &Deps, record: &Record) -> Result<(), String
     }
     match read_event(&record.body, record.sent, &record.message_id) {
         Ok(reported) if reported.resent < MAX_RESENT => resend(deps, &reported).await,
-        Ok(_) => keep(deps, record, "events").await,
-        Err(_) => keep(deps, record, "unknown").await,
+        Ok(_) => keep(deps, record, Source::Events).await,
+        Err(_) => keep(deps, record, Source::Unknown).await,
     }
 }
 
@@ -181,24 +180,7 @@ async fn resend(deps: &Deps, reported: &Reported) -> Result<(), String> {
     Ok(())
 }
 
-pub(crate) async fn keep(deps: &Deps, record: &Record, queue: &'static str) -> Result<(), String> {
-    let kept = Quarantined {
-        network: owner(&record.body),
-        queue: queue.to_owned(),
-        message_id: record.message_id.clone(),
-        reason: "received as often as the queue allows, without success; the operator's log has the errors under this message id".to_owned(),
-        at: record.sent,
-        body: record.body.clone(),
-    };
-    let stored = deps.store.quarantine(&kept).await;
-    stored.map_err(|error| chain(&error))?;
-    let event = MessageQuarantined {
-        queue,
-        message_id: record.message_id.clone(),
-        reason: "received_too_often",
-        quarantined: 1,
-    };
-    let now = deps.platform.clock.now();
-    deps.platform.telemetry.emit(&event, now.millis());
-    Ok(())
+pub(crate) async fn keep(deps: &Deps, record: &Record, queue: Source) -> Result<(), String> {
+    let kept = set_aside::worn_out(&deps.platform, &deps.store, (queue, record)).await;
+    kept.map_err(|error| chain(&error))
 }

@@ -4,6 +4,7 @@
 use domain::id::{EventId, NetworkId};
 use queue::push::{AudienceMessage, PushMessage};
 use queue::{MAX_DELAY, Outgoing, Queue, Record};
+use set_aside::Source;
 use store::{GIVEN_UP, PushRecord, PushState};
 use telemetry::chain::chain;
 use telemetry::event::PushResent;
@@ -25,7 +26,7 @@ pub(crate) async fn set_right(deps: &Deps, record: &Record) -> Option<Result<(),
 
 async fn audience(deps: &Deps, record: &Record, message: AudienceMessage) -> Result<(), String> {
     if message.resent >= MAX_RESENT {
-        return keep(deps, record, "audiences").await;
+        return keep(deps, record, Source::Audiences).await;
     }
     let again = AudienceMessage {
         resent: message.resent.saturating_add(1),
@@ -48,7 +49,7 @@ async fn push(deps: &Deps, record: &Record, message: PushMessage) -> Result<(), 
         give_up(deps, &message)
             .await
             .map_err(|error| chain(&error))?;
-        return keep(deps, record, "pushes").await;
+        return keep(deps, record, Source::Pushes).await;
     }
     let again = PushMessage {
         resent: message.resent.saturating_add(1),

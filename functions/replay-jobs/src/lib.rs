@@ -2,7 +2,6 @@
 
 mod handler;
 mod page;
-mod quarantine;
 mod settings;
 mod step;
 

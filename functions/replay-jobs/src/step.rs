@@ -8,12 +8,12 @@ use domain::operational::News;
 use domain::replay::{Job, State};
 use queue::replay::ReplayMessage;
 use queue::{Outgoing, Record};
+use set_aside::Source;
 use telemetry::chain::chain;
 use telemetry::event::{ReplayAdvanced, ReplayFailed};
 
 use crate::Deps;
 use crate::page::{Done, left_behind, work};
-use crate::quarantine;
 
 /// Takes the job that `record` names one page further.
 ///
@@ -24,8 +24,9 @@ pub(crate) async fn step(deps: &Deps, record: &Record) -> Result<(), String> {
     let message = match ReplayMessage::read(&record.body) {
         Ok(message) => message,
         Err(malformed) => {
-            let kept = quarantine::keep(deps, record, &malformed).await;
-            return kept.map_err(|error| chain(&error));
+            let from = (Source::Replays, record);
+            let kept = set_aside::unreadable(&deps.platform, &deps.store, from, &malformed);
+            return kept.await.map_err(|error| chain(&error));
         }
     };
     let (network, endpoint) = (&message.network, message.endpoint);

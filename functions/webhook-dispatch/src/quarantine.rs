@@ -1,15 +1,14 @@
 //! Messages that are none of ours.
 
 use queue::Record;
-use queue::message::{Malformed, owner};
-use store::Quarantined;
+use queue::message::Malformed;
+use set_aside::Source;
 use telemetry::chain::chain;
-use telemetry::event::MessageQuarantined;
 
 use crate::Deps;
 use crate::attempt::Attempted;
 
-/// Keeps the message whole, with the reason.
+/// Sets the message aside, whole, with the reason.
 ///
 /// # Errors
 /// When the table does not answer; the record is received again then.
@@ -18,24 +17,8 @@ pub(crate) async fn keep(
     record: Record,
     why: &Malformed,
 ) -> Result<Attempted, String> {
-    let message = Quarantined {
-        network: owner(&record.body),
-        queue: "webhooks".to_owned(),
-        message_id: record.message_id.clone(),
-        reason: why.to_string(),
-        at: record.sent,
-        body: record.body,
-    };
-    let stored = deps.store.quarantine(&message).await;
-    stored.map_err(|error| chain(&error))?;
-    let event = MessageQuarantined {
-        queue: "webhooks",
-        message_id: record.message_id,
-        reason: why.word(),
-        quarantined: 1,
-    };
-    deps.platform
-        .telemetry
-        .emit(&event, deps.platform.clock.now().millis());
+    let from = (Source::Webhooks, &record);
+    let kept = set_aside::unreadable(&deps.platform, &deps.store, from, why).await;
+    kept.map_err(|error| chain(&error))?;
     Ok(Attempted::Quarantined)
 }
