@@ -12,6 +12,8 @@ use http::HeaderMap;
 use http::header::RETRY_AFTER;
 use outbound::{Answer, Connection, Failure};
 
+use crate::hidden::Hidden;
+
 /// A finished attempt: what is recorded of it, what it means, and the whole answer where it is kept.
 #[derive(Debug)]
 pub(crate) struct Made {
@@ -42,13 +44,14 @@ impl Made {
         }
     }
 
-    /// Something was sent, or at least tried; `keep` says whose whole answer is kept.
+    /// Something was sent, or at least tried; `keep` says whose whole answer is kept, and nothing of
+    /// what is hidden is.
     pub(crate) fn sent(
         number: u32,
         at: Timestamp,
         now: Timestamp,
         answer: &Result<Answer, Failure>,
-        keep: KeepResponses,
+        (keep, hidden): (KeepResponses, &Hidden),
     ) -> Self {
         let mut verdict = judge(seen(answer, now));
         if let (Outcome::Failed, Err(failure)) = (verdict.outcome, answer)
@@ -61,7 +64,7 @@ impl Made {
             Ok(answer) => (&answer.connection, Some(answer.status)),
             Err(failure) => (&*failure.connection, failure.status()),
         };
-        let response = response(answer);
+        let response = response(answer).map(|response| hidden.masked(response));
         let limit = match verdict.outcome {
             Outcome::Succeeded => Excerpt::OF_SUCCESS,
             Outcome::Failed => Excerpt::OF_FAILURE,
@@ -99,10 +102,15 @@ fn seen(answer: &Result<Answer, Failure>, now: Timestamp) -> Seen {
 }
 
 fn wishes(headers: &HeaderMap, now: Timestamp) -> Wishes {
-    let text = |name: &str| headers.get(name)?.to_str().ok();
+    let lines = |name: &str| {
+        let values = headers.get_all(name).into_iter();
+        values.filter_map(|value| value.to_str().ok())
+    };
+    // Of several waits the longest: one that is too long costs time, one too short costs a try.
+    let waits = lines(RETRY_AFTER.as_str()).filter_map(|text| retry_after(text, now));
     Wishes {
-        retry_after: text(RETRY_AFTER.as_str()).and_then(|text| retry_after(text, now)),
-        control: text("webhook-delivery").and_then(Control::parse),
+        retry_after: waits.max(),
+        control: Control::parse(lines("webhook-delivery")),
     }
 }
 

@@ -6,6 +6,7 @@ mod answer;
 mod attempt;
 mod endpoints;
 mod handler;
+mod hidden;
 mod make;
 mod pace;
 mod quarantine;

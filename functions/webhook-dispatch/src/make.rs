@@ -12,6 +12,7 @@ use crate::Deps;
 use crate::answer::Made;
 use crate::attempt::LATEST_START;
 use crate::endpoints::Known;
+use crate::hidden::Hidden;
 use crate::pace::watched;
 use crate::request::build;
 
@@ -124,7 +125,9 @@ async fn make_once(
     let answer = watched(deps, known, deps.client.post(request)).await;
     let now = deps.platform.clock.now();
     let keep = endpoint.keep_responses;
-    Ok(Made::sent(message.attempt, starts, now, &answer, keep))
+    let hidden = Hidden::of(&material);
+    let kept = (keep, &hidden);
+    Ok(Made::sent(message.attempt, starts, now, &answer, kept))
 }
 
 /// The event, or why there is none to send, as a word and in words.

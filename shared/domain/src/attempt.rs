@@ -31,27 +31,32 @@ pub struct Wishes {
     /// `retry-after`, as a wait from now.
     pub retry_after: Option<Duration>,
     /// `webhook-delivery`.
-    pub control: Option<Control>,
+    pub control: Control,
 }
 
-/// The values of `webhook-delivery`, the header by which receivers steer their sender.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// Send nothing more.
-    Disable,
-    /// Do not try this webhook again.
-    AbortMessage,
+/// What `webhook-delivery` says, the header by which receivers steer their sender.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Control {
+    /// `disable`: send nothing more.
+    pub disable: bool,
+    /// `abort-message`: do not try this webhook again.
+    pub abort_message: bool,
 }
 
 impl Control {
-    /// `None` for a value that is not known, which changes nothing.
+    /// Reads the header's lines. Each may be a list, because whoever stands between may join several
+    /// lines to one (RFC 9110 §5.3). A value that is not known changes nothing.
     #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "disable" => Some(Self::Disable),
-            "abort-message" => Some(Self::AbortMessage),
-            _ => None,
+    pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut all = Self::default();
+        for value in lines.into_iter().flat_map(|line| line.split(',')) {
+            match value.trim().to_ascii_lowercase().as_str() {
+                "disable" => all.disable = true,
+                "abort-message" => all.abort_message = true,
+                _ => {}
+            }
         }
+        all
     }
 }
 
@@ -294,40 +299,41 @@ fn judge_status(status: u16) -> Verdict {
     }
 }
 
-/// The answer's headers on top of its status.
-fn obey(verdict: Verdict, wishes: Wishes) -> Verdict {
+/// The answer's headers on top of its status. A receiver that accepts a webhook has nothing to put off
+/// or to abort.
+fn obey(mut verdict: Verdict, wishes: Wishes) -> Verdict {
     let failed = verdict.outcome == Outcome::Failed;
-    let retry_after = wishes.retry_after.filter(|_| failed);
-    let demand = match verdict.demand {
-        Demand::Slow(_) => Demand::Slow(retry_after),
-        other @ (Demand::Nothing | Demand::Disable(_)) => other,
-    };
-    let verdict = Verdict {
-        retry_after,
-        demand,
-        ..verdict
-    };
-    match wishes.control {
-        Some(Control::Disable) => Verdict {
-            demand: Demand::Disable(disabled::ASKED),
-            explanation: format!(
-                "{}; it asked to be disabled with webhook-delivery: disable",
-                verdict.explanation
-            ),
-            ..verdict
-        },
-        // A receiver that accepts a webhook has nothing to abort.
-        Some(Control::AbortMessage) if failed => Verdict {
-            reason: "receiver_aborted",
-            last: true,
-            explanation: format!(
-                "{}; it asked for no further try with webhook-delivery: abort-message",
-                verdict.explanation
-            ),
-            ..verdict
-        },
-        Some(Control::AbortMessage) | None => verdict,
+    if let Some(wait) = wishes.retry_after.filter(|_| failed) {
+        verdict.retry_after = Some(wait);
+        if let Demand::Slow(asked) = &mut verdict.demand {
+            *asked = Some(wait);
+        }
+        verdict.explanation.push_str(&asked_to_wait(wait));
     }
+    if wishes.control.abort_message && failed {
+        verdict.reason = "receiver_aborted";
+        verdict.last = true;
+        verdict
+            .explanation
+            .push_str("; it asked for no further try with webhook-delivery: abort-message");
+    }
+    if wishes.control.disable {
+        verdict.demand = Demand::Disable(disabled::ASKED);
+        verdict
+            .explanation
+            .push_str("; it asked to be disabled with webhook-delivery: disable");
+    }
+    verdict
+}
+
+fn asked_to_wait(wait: Duration) -> String {
+    let seconds = wait.as_secs();
+    if wait < MAX_RETRY_AFTER {
+        return format!("; it asked with retry-after for a wait of {seconds} s at least");
+    }
+    format!(
+        "; it asked with retry-after for a wait of {seconds} s or more, which is as long as any is heeded"
+    )
 }
 
 #[cfg(test)]

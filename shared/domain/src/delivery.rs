@@ -171,7 +171,7 @@ const PARKED_AFTER: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::attempt::{Seen, Wishes, judge};
+    use crate::attempt::{Control, Seen, Wishes, judge};
 
     #[test]
     fn states_have_words_and_what_may_follow_them() {
@@ -225,7 +225,7 @@ mod tests {
         let answer = |status, retry_after| {
             let wishes = Wishes {
                 retry_after,
-                control: None,
+                control: Control::default(),
             };
             judge(Seen::Answer { status, wishes })
         };

@@ -1,7 +1,7 @@
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
-use domain::attempt::Attempt;
+use domain::attempt::{Attempt, Outcome};
 use domain::delivery::{Cause, Known, Receiver, State, explain};
 use domain::event::Event;
 use domain::event_type::EventType;
@@ -46,10 +46,13 @@ impl Delivery {
     /// Why it stands where it does and what can be done, in words; `None` for a deleted endpoint.
     #[must_use]
     pub fn explain(&self, receiver: Option<&Receiver>) -> String {
+        let mut attempts = self.attempts.iter().rev();
+        let accepted = attempts.find(|attempt| attempt.outcome == Outcome::Succeeded);
         let known = Known {
             state: self.state,
             cause: self.cause.as_ref(),
             last: self.attempts.last(),
+            accepted: accepted.map(|attempt| attempt.number),
             expunged: self.expunged.is_some(),
         };
         explain(known, receiver)

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 fn seen(status: u16, retry_after: Option<u64>, control: Option<&str>) -> Verdict {
     let wishes = Wishes {
         retry_after: retry_after.map(Duration::from_secs),
-        control: control.and_then(Control::parse),
+        control: Control::parse(control),
     };
     judge(Seen::Answer { status, wishes })
 }
@@ -39,6 +39,18 @@ fn receivers_steer_with_a_header() {
         (429, "abort-message", Demand::Slow(None), true),
         (200, "abort-message", Demand::Nothing, false),
         (500, "dance", Demand::Nothing, false),
+        (
+            500,
+            "dance, disable",
+            Demand::Disable(disabled::ASKED),
+            false,
+        ),
+        (
+            500,
+            "abort-message,disable",
+            Demand::Disable(disabled::ASKED),
+            true,
+        ),
     ] {
         let verdict = seen(status, None, Some(control));
         assert_eq!(
@@ -46,6 +58,38 @@ fn receivers_steer_with_a_header() {
             (demand, last),
             "{status} {control}"
         );
+    }
+}
+
+#[test]
+fn lines_of_one_header_add_up() {
+    let both = Control {
+        disable: true,
+        abort_message: true,
+    };
+    assert_eq!(Control::parse(["abort-message", "disable"]), both);
+    assert_eq!(Control::parse([]), Control::default());
+}
+
+#[test]
+fn a_wait_that_was_asked_for_is_told() {
+    for (asked, expected) in [
+        (
+            120,
+            "; it asked with retry-after for a wait of 120 s at least",
+        ),
+        (
+            36_000,
+            "for a wait of 36000 s or more, which is as long as any is heeded",
+        ),
+    ] {
+        let verdict = seen(503, Some(asked), None);
+        assert!(
+            verdict.explanation.ends_with(expected),
+            "{}",
+            verdict.explanation
+        );
+        assert!(!seen(200, Some(asked), None).explanation.contains("wait"));
     }
 }
 

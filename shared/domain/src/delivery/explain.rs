@@ -19,6 +19,8 @@ pub struct Known<'a> {
     pub cause: Option<&'a Cause>,
     /// The last attempt, of whichever round.
     pub last: Option<&'a Attempt>,
+    /// The number of the attempt that the receiver accepted, when that was in an earlier round.
+    pub accepted: Option<u32>,
     /// Whether its event's payload was expunged, so that there is nothing to send any more.
     pub expunged: bool,
 }
@@ -71,8 +73,9 @@ pub fn explain(known: Known<'_>, receiver: Option<&Receiver>) -> String {
         ),
         State::Delivered => tried.unwrap_or("the receiver accepted it").to_owned(),
         State::Dead => format!(
-            "given up after the last attempt: {}; {}",
+            "given up after the last attempt: {}; {}{}",
             tried.unwrap_or("none was made"),
+            accepted_before(known),
             advice(known, receiver)
         ),
         State::Discarded => match receiver {
@@ -148,6 +151,13 @@ fn at_most(limits: Limits) -> Option<String> {
             "its endpoint takes at most {}, so it may be waiting for its turn",
             limits.join(" and ")
         )
+    })
+}
+
+/// A replay that came to nothing takes nothing back.
+fn accepted_before(known: Known<'_>) -> String {
+    known.accepted.map_or_else(String::new, |number| {
+        format!("that was a replay, and the receiver had accepted attempt {number}; ")
     })
 }
 
@@ -242,6 +252,7 @@ mod tests {
             state,
             cause: cause.as_ref(),
             last: None,
+            accepted: None,
             expunged: false,
         };
         explain(known, receiver)
@@ -308,6 +319,7 @@ mod tests {
             state: pending(Some(at(5_000))),
             cause: None,
             last: Some(&failed),
+            accepted: None,
             expunged: false,
         };
         let told = explain(known, Some(&fine));
@@ -423,6 +435,7 @@ mod tests {
                 state: State::Dead,
                 cause: None,
                 last: Some(&failed),
+                accepted: None,
                 expunged,
             };
             assert_eq!(
@@ -430,6 +443,17 @@ mod tests {
                 format!("given up after the last attempt: no connection{expected}")
             );
         }
+        let known = Known {
+            state: State::Dead,
+            cause: None,
+            last: Some(&failed),
+            accepted: Some(3),
+            expunged: false,
+        };
+        let told = explain(known, Some(&fine));
+        let expected =
+            "no connection; that was a replay, and the receiver had accepted attempt 3; replay";
+        assert!(told.contains(expected), "{told}");
         let told = said(State::Discarded, None, None);
         assert!(told.contains("its endpoint is deleted"), "{told}");
     }

@@ -78,6 +78,43 @@ async fn half_an_answer_says_as_much_as_a_whole_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_echoes_a_sensitive_header_has_it_cut_out() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::start(|webhook, _| {
+        let got = webhook.header("authorization").to_owned();
+        Scripted {
+            body: format!("<pre>authorization: {got}</pre>{}", "x".repeat(1_000)),
+            ..Scripted::from(500).header("x-debug", got)
+        }
+    })
+    .await;
+    let header = json!({ "name": "authorization", "value": "Bearer hush-hush", "sensitive": true });
+    let fields = json!({ "headers": [header] });
+    let (endpoint, _) = made(&fanfare, &receiver.url(), fields).await;
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    let delivery = attempted(&fanfare, &endpoint).await;
+    let whole = format!(
+        "/deliveries/{}/attempts/1",
+        delivery["id"].as_str().unwrap()
+    );
+    let whole = fanfare.until(&whole, |a| a.status == 200).await;
+    for seen in [&delivery["attempts"][0], &whole.body] {
+        let text = seen.to_string();
+        assert!(!text.contains("hush"), "{text}");
+        assert!(text.contains("authorization: [sensitive]</pre>"), "{text}");
+        assert!(
+            text.contains(r#""x-debug","value":"[sensitive]""#),
+            "{text}"
+        );
+    }
+    assert_eq!(
+        receiver.received()[0].header("authorization"),
+        "Bearer hush-hush"
+    );
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_an_endpoint_is_owed_outlives_a_410_on_its_last_try() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;

@@ -180,13 +180,9 @@ async fn rotated(fanfare: &Fanfare) -> Vec<Case> {
     };
     vec![
         fresh.clone(),
-        Case::genuine("rotated, the new secret", new, &both),
-        // social.plus knows one secret, the newest.
-        without_amity(Case::genuine(
-            "rotated, the old secret in its grace",
-            old,
-            &both,
-        )),
+        // social.plus knows one secret, the one that the receiver has for certain.
+        without_amity(Case::genuine("rotated, the new secret", new, &both)),
+        Case::genuine("rotated, the old secret in its grace", old, &both),
         Case::genuine("revoked, the new secret", new, &after),
         without_amity(Case::genuine("", old, &after).refused("revoked, the old secret")),
         without_amity(
