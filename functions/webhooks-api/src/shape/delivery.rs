@@ -106,9 +106,12 @@ impl DeliveryBody {
         }
     }
 
-    /// Roughly how many bytes of JSON it is.
-    pub(crate) fn size(&self) -> usize {
-        serde_json::to_string(self).map_or(0, |text| text.len())
+    /// How many bytes it takes of Lambda's answer. That is JSON too, and has this JSON as a text: with
+    /// every quote and backslash escaped once more.
+    pub(crate) fn size_in_answer(&self) -> usize {
+        let text = serde_json::to_string(self).unwrap_or_default();
+        let escaped = text.bytes().filter(|byte| matches!(byte, b'"' | b'\\'));
+        text.len().saturating_add(escaped.count())
     }
 }
 
@@ -131,7 +134,7 @@ impl DeliveryBody {
             attempt_count: 0,
             attempts: Vec::new(),
         };
-        let explanation = "x".repeat(bytes.saturating_sub(empty.size()));
+        let explanation = "x".repeat(bytes.saturating_sub(empty.size_in_answer()));
         Self {
             explanation,
             ..empty

@@ -21,6 +21,7 @@ mod expunge;
 mod forms;
 mod held;
 mod news;
+mod pages;
 mod parked;
 mod phones;
 mod push;
