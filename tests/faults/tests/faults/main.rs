@@ -6,6 +6,8 @@ mod cancel;
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
+mod copies;
+#[cfg(test)]
 mod crash_points;
 #[cfg(test)]
 mod crowd;

@@ -25,7 +25,7 @@ async fn reported(name: &str, parked: bool) -> World {
     world
 }
 
-async fn delivery(world: &World) -> Delivery {
+pub(crate) async fn delivery(world: &World) -> Delivery {
     let (network, id) = (&world.network, world.endpoints[0].id);
     let (all, order) = (DeliveryFilter::default(), Order::OldestFirst(None));
     let found = world.store.list_deliveries(network, id, &all, order, 9);
@@ -57,14 +57,14 @@ async fn health(world: &World) -> KnownHealth {
     world.store.health(network, id).await.unwrap()
 }
 
-/// The message for the first attempt of this delivery, as it comes from the retry queue.
-async fn send(world: &World, delivery: &Delivery) {
+/// Puts a message for the first attempt of this delivery into a queue, one that may have a copy.
+pub(crate) async fn send(world: &World, queue: plan::Queue, delivery: &Delivery) {
     let message = DeliveryMessage {
         endpoint_version: world.endpoint(0).await.unwrap().version,
         repeated: true,
         ..DeliveryMessage::of(&world.network, delivery.id, &delivery.event, 1)
     };
-    world.send(plan::Queue::Retries, message.write()).await;
+    world.send(queue, message.write()).await;
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_message_whose_attempt_was_made_wins_no_probe() {
         let mut world = reported("made", false).await;
         let made = delivery(&world).await;
         let before = (half_open(&mut world).await, world.stage.posts().len());
-        send(&world, &made).await;
+        send(&world, plan::Queue::Retries, &made).await;
         world.run().await;
         assert_eq!((health(&world).await, world.stage.posts().len()), before);
         assert_eq!(before.1, 1);
@@ -98,7 +98,7 @@ fn a_message_that_was_taken_back_wins_no_probe() {
         let taken = world.store.take_back(network, job.id, &ids, now).await;
         assert_eq!(taken.unwrap(), 1);
         let before = half_open(&mut world).await;
-        send(&world, &parked).await;
+        send(&world, plan::Queue::Retries, &parked).await;
         world.run().await;
         assert_eq!(health(&world).await, before);
         assert!(world.stage.posts().is_empty());
@@ -113,7 +113,7 @@ fn a_message_with_something_to_attempt_is_the_probe() {
         world.resume(off, 1).await;
         half_open(&mut world).await;
         let parked = delivery(&world).await;
-        send(&world, &parked).await;
+        send(&world, plan::Queue::Retries, &parked).await;
         world.run().await;
         assert_eq!(health(&world).await, KnownHealth::default());
         assert_eq!(world.stage.posts().len(), 1);
