@@ -178,6 +178,18 @@ fn a_panic_unwinds() {
     assert!(release.lines().any(|line| line == "panic = \"unwind\""));
 }
 
+/// A function is built without the others, and without what their dependencies switch on in a
+/// library. Tests of the whole workspace have all of it, so they would not see this missing.
+#[test]
+fn every_function_reads_long_numbers_alike() {
+    let manifest = workspace::read("Cargo.toml");
+    let mut lines = manifest.lines();
+    let json = lines
+        .find(|line| line.starts_with("serde_json = "))
+        .unwrap();
+    assert!(json.contains("\"float_roundtrip\""), "{json}");
+}
+
 fn in_folder<'a>(
     packages: &'a [Package],
     folder: &'static str,

@@ -1,5 +1,6 @@
 use queue::message::{DeliveryMessage, Malformed};
 use queue::push::{AudienceMessage, PushMessage};
+use queue::replay::ReplayMessage;
 
 pub(crate) fn run(data: &[u8]) {
     let Some(text) = crate::text(data) else {
@@ -8,6 +9,7 @@ pub(crate) fn run(data: &[u8]) {
     same(text, DeliveryMessage::read, DeliveryMessage::write);
     same(text, AudienceMessage::read, AudienceMessage::write);
     same(text, PushMessage::read, PushMessage::write);
+    same(text, ReplayMessage::read, ReplayMessage::write);
 }
 
 /// What is read is written as something that reads as the same.

@@ -90,6 +90,22 @@ mod tests {
         for (a, b, expected) in [
             ("1", "1.0", Ordering::Equal),
             ("3.018e2", "301.8", Ordering::Equal),
+            // Too long for a float, and rounded alike however they are written.
+            (
+                "4567890178901234567890",
+                "4567890178901234567890.0",
+                Ordering::Equal,
+            ),
+            (
+                "4567890178901234567890",
+                "4.56789017890123456789e21",
+                Ordering::Equal,
+            ),
+            (
+                "0.3000000000000000166",
+                "3000000000000000166e-19",
+                Ordering::Equal,
+            ),
             ("-0.0", "0", Ordering::Equal),
             ("5", "4.999999", Ordering::Greater),
             ("-5", "-4.5", Ordering::Less),

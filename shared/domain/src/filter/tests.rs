@@ -375,6 +375,22 @@ fn every_mistake_is_told_with_its_position() {
 }
 
 #[test]
+fn a_filter_with_numbers_too_long_for_a_float_matches_the_same_when_it_was_stored() {
+    for number in [
+        "4567890178901234567890",
+        "0.12345678901234567890",
+        "1.7e-305",
+    ] {
+        let event = format!(r#"{{"data":{{"n":{number}}}}}"#);
+        let event: Value = serde_json::from_str(&event).unwrap();
+        let fresh = Filter::parse(&format!(r#"{{"data":{{"n":[{number}]}}}}"#)).unwrap();
+        let stored = Filter::parse(fresh.as_str()).unwrap();
+        assert_eq!(stored, fresh);
+        assert!(fresh.matches(&event) && stored.matches(&event), "{number}");
+    }
+}
+
+#[test]
 fn what_an_event_fails_is_told_in_words_with_the_place_in_the_filter() {
     let told = |data: Value, event: Value| {
         let found = filter(&data).mismatches(&body(&event));
