@@ -10,6 +10,7 @@ use vault::Headers;
 
 use super::fields::Fields;
 use super::headers::choose;
+use super::material::failure;
 use super::news;
 use crate::Deps;
 use crate::shape::{CreateEndpoint, CreatedEndpoint, EndpointBody};
@@ -61,7 +62,8 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     endpoint.secret = deps
         .vault
         .add(&network, endpoint.id, &key, &sensitive)
-        .await?;
+        .await
+        .map_err(failure)?;
     let made = deps.store.create_endpoint(&endpoint, memory.as_ref()).await;
     let refused = match &made {
         Ok(made) => *made != Created::Now,
@@ -71,7 +73,8 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     if refused {
         deps.vault
             .remove(&network, endpoint.secret, endpoint.id)
-            .await?;
+            .await
+            .map_err(failure)?;
     }
     match made? {
         Created::Now => {

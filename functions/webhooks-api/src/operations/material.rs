@@ -42,7 +42,16 @@ pub(super) async fn outdated(
             return Ok(());
         }
     }
-    Err(error.into())
+    Err(failure(error))
+}
+
+/// Why the vault did not do it: too many were at the same key ring, or something for the operator.
+pub(super) fn failure(error: vault::Error) -> Failure {
+    if matches!(error, vault::Error::Contended { .. }) {
+        Problem::Contended.into()
+    } else {
+        error.into()
+    }
 }
 
 /// Writes a record over that of an endpoint which was enabled or not, and named `before`. `false`
@@ -61,7 +70,8 @@ pub(super) async fn name(
         Err(error) => error.changed_nothing(),
     };
     if refused && made.ring != before.ring {
-        deps.vault.withdraw(network, made, id).await?;
+        let withdrawn = deps.vault.withdraw(network, made, id).await;
+        withdrawn.map_err(failure)?;
     }
     let written = written?;
     if written && let Err(error) = deps.vault.leave(network, (before, made), id).await {

@@ -11,7 +11,7 @@ use tokio::time::sleep_until;
 
 use crate::chance::Chance;
 use crate::patch::{api, asked, fill_ring};
-use crate::plan::{Action, Character, EndpointPlan, Plan};
+use crate::plan::{Action, Character, Crowd, Crowded, EndpointPlan, Plan};
 use crate::push::plan::{PushPlan, Wanted, slot};
 use crate::sandbox::platform_of_api;
 use crate::seeds::in_simulated_time;
@@ -60,11 +60,15 @@ fn changes() -> Vec<Change> {
     ]
 }
 
+fn at(at: Crowded, until: u64) -> Crowd {
+    Crowd { at, until }
+}
+
 /// A world with one endpoint, in a key ring that is full, and others in everybody's way.
-async fn crowded_world(name: String, until: u64, off: bool) -> World {
+async fn crowded_world(name: String, crowd: Crowd, off: bool) -> World {
     let switch = off.then_some((0, Action::SwitchOff(0)));
     let plan = Plan {
-        crowded: 0..until,
+        crowd: Some(crowd),
         actions: switch.into_iter().collect(),
         ..Plan::calm(vec![EndpointPlan::new(Character::Well)], 0)
     };
@@ -110,34 +114,53 @@ fn assert_contended(answer: &ApiGatewayV2httpResponse, at: &str) {
     assert!(id.ends_with("/contended"), "{at}: {text}");
 }
 
+/// Makes a change among others that keep at it, and once more when they are gone.
+fn refuse_then_make(change: &Change, number: usize, crowd: Crowd) {
+    let at = format!("{} {:?} {:?}", change.method, change.below, crowd.at);
+    in_simulated_time(async {
+        let off = change.below == Some("/enable");
+        let world = crowded_world(format!("crowd-{number}"), crowd, off).await;
+        let (before, began) = (state(&world).await, world.stage.time.passed());
+        assert_contended(&ask(&world, change).await, &at);
+        let took = world.stage.time.passed() - began;
+        let range = 1_000..20_000 - FOR_THE_REST;
+        assert!(range.contains(&took), "{at}: {took}");
+        assert_eq!(state(&world).await, before, "{at}");
+        sleep_until(world.stage.time.at(CROWDED)).await;
+        let again = ask(&world, change).await;
+        assert_eq!(again.status_code, change.done, "{at}: {again:?}");
+    });
+}
+
 #[test]
 fn a_change_that_gets_no_turn_is_told_so_in_time_and_changed_nothing() {
     for (number, change) in changes().iter().enumerate() {
-        let at = format!("{} {:?}", change.method, change.below);
-        in_simulated_time(async {
-            let off = change.below == Some("/enable");
-            let world = crowded_world(format!("crowd-{number}"), CROWDED, off).await;
-            let (before, began) = (state(&world).await, world.stage.time.passed());
-            assert_contended(&ask(&world, change).await, &at);
-            let took = world.stage.time.passed() - began;
-            assert!(
-                (1_000..20_000 - FOR_THE_REST).contains(&took),
-                "{at}: {took}"
-            );
-            assert_eq!(state(&world).await, before, "{at}");
-            sleep_until(world.stage.time.at(CROWDED)).await;
-            let again = ask(&world, change).await;
-            assert_eq!(again.status_code, change.done, "{at}: {again:?}");
-        });
+        refuse_then_make(change, number, at(Crowded::Table, CROWDED));
     }
 }
 
 #[test]
+fn a_change_of_keys_that_gets_no_turn_at_its_ring_is_told_so_and_changed_nothing() {
+    // The values of the PATCH have no room in that ring, and begin another where nobody is.
+    let of_keys = |change: &&Change| {
+        let below = change.below;
+        below.is_none_or(|below| below.starts_with("/secret"))
+    };
+    let all = changes();
+    for (number, change) in all.iter().filter(of_keys).enumerate() {
+        refuse_then_make(change, number, at(Crowded::Rings, CROWDED));
+    }
+    assert_eq!(all.iter().filter(of_keys).count(), 3);
+}
+
+#[test]
 fn a_change_gets_its_turn_when_the_others_are_done_within_seconds() {
-    for (number, change) in changes().iter().enumerate() {
+    let all = changes();
+    for (number, change) in all.iter().enumerate() {
         in_simulated_time(async {
             let off = change.below == Some("/enable");
-            let world = crowded_world(format!("queue-{number}"), 2_000, off).await;
+            let crowd = at(Crowded::Table, 2_000);
+            let world = crowded_world(format!("queue-{number}"), crowd, off).await;
             let answer = ask(&world, change).await;
             assert_eq!(answer.status_code, change.done, "{answer:?}");
             assert!(world.stage.time.passed() > 2_000);
@@ -157,7 +180,7 @@ fn a_credential_that_gets_no_turn_leaves_no_material_and_stays_as_it_was() {
     in_simulated_time(async {
         let apple = slot(Provider::Apns);
         let plan = Plan {
-            crowded: 0..CROWDED,
+            crowd: Some(at(Crowded::Table, CROWDED)),
             ..PushPlan::calm(&[apple], vec![Wanted::of(&[0])]).world(&[], Vec::new())
         };
         let mut world =

@@ -17,6 +17,7 @@ use queue::message::DeliveryMessage;
 use queue::push::{AudienceMessage, PushMessage};
 use serde_json::Value;
 
+use crate::plan::Crowded;
 use crate::sandbox::Process;
 use crate::stage::Stage;
 use crate::time::at_once;
@@ -76,8 +77,8 @@ enum Fate {
     /// Not done, and said so.
     Throttled,
     Broken,
-    /// Not done, because another transaction is at the same items.
-    Cancelled,
+    /// Not done, because others change the same.
+    Beaten(Crowded),
     /// Done, and the answer lost on the way back.
     Lost,
     /// Not done, and no answer either.
@@ -124,7 +125,8 @@ impl Way {
         match fate {
             Fate::Throttled => Ok(refusal(&target, 400)),
             Fate::Broken => Ok(refusal(&target, 500)),
-            Fate::Cancelled => Ok(cancellation()),
+            Fate::Beaten(Crowded::Table) => Ok(cancellation()),
+            Fate::Beaten(Crowded::Rings) => Ok(outdated()),
             Fate::Silent => std::future::pending().await,
             Fate::Lost => {
                 note_copies(stage, &target, &request);
@@ -150,8 +152,8 @@ fn fate(stage: &Stage, target: &str, body: &[u8]) -> Fate {
     let rates = stage.plan.rates;
     if out || stage.goes_wrong(rates.refused) {
         *stage.chance.pick(&[Fate::Throttled, Fate::Broken])
-    } else if stage.plan.crowded.contains(&passed) && target.ends_with("TransactWriteItems") {
-        Fate::Cancelled
+    } else if let Some(at) = beaten(stage, target) {
+        Fate::Beaten(at)
     } else if loses(stage, target) {
         Fate::Lost
     } else if stage.goes_wrong(rates.silent) {
@@ -159,6 +161,17 @@ fn fate(stage: &Stage, target: &str, body: &[u8]) -> Fate {
     } else {
         Fate::Served
     }
+}
+
+/// What the others are at, if this call would change it.
+fn beaten(stage: &Stage, target: &str) -> Option<Crowded> {
+    let crowd = stage.plan.crowd?;
+    let call = match crowd.at {
+        Crowded::Table => "TransactWriteItems",
+        Crowded::Rings => "UpdateSecretVersionStage",
+    };
+    let hit = target.ends_with(call) && stage.time.passed() < crowd.until;
+    hit.then_some(crowd.at)
 }
 
 fn loses(stage: &Stage, target: &str) -> bool {
@@ -191,6 +204,12 @@ fn cancellation() -> HttpResponse {
     let name = "com.amazonaws#TransactionCanceledException";
     let body = format!(r#"{{"__type":"{name}","CancellationReasons":[{reason}]}}"#);
     answer(400, body)
+}
+
+/// The version that was read is not the current one any more.
+fn outdated() -> HttpResponse {
+    let body = r#"{"__type":"InvalidParameterException","Message":"the crowd"}"#;
+    answer(400, body.to_owned())
 }
 
 fn answer(status: u16, body: String) -> HttpResponse {

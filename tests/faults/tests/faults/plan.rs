@@ -1,6 +1,5 @@
 //! What a seed decides before anything happens.
 
-use std::ops::Range;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -184,6 +183,23 @@ impl Outage {
     }
 }
 
+/// Others change the same all the time, so that no change of ours goes through.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Crowd {
+    pub(crate) at: Crowded,
+    /// Milliseconds since the beginning.
+    pub(crate) until: u64,
+}
+
+/// What others change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Crowded {
+    /// The items of every transaction.
+    Table,
+    /// Every key ring.
+    Rings,
+}
+
 /// The process of a function dies at this poll of its invocation number …, from 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Death {
@@ -200,9 +216,8 @@ pub(crate) struct Plan {
     pub(crate) actions: Vec<(u64, Action)>,
     pub(crate) rates: Rates,
     pub(crate) outages: Vec<Outage>,
-    /// While other transactions are at whatever a transaction of ours is at, in milliseconds since
-    /// the beginning: DynamoDB cancels ours.
-    pub(crate) crowded: Range<u64>,
+    /// `None` where nobody else is at what a process changes.
+    pub(crate) crowd: Option<Crowd>,
     /// When the storm ends, in milliseconds since the beginning.
     pub(crate) calm: u64,
     /// One death, on top of those of `rates`.
@@ -224,7 +239,7 @@ impl Plan {
                 .collect(),
             rates: Rates::default(),
             outages: Vec::new(),
-            crowded: 0..0,
+            crowd: None,
             calm: 0,
             death: None,
             processes: PROCESSES,
@@ -244,7 +259,7 @@ impl Plan {
         Self {
             rates: rates(chance),
             outages: outages(chance, calm),
-            crowded: 0..0,
+            crowd: None,
             endpoints,
             events,
             actions,

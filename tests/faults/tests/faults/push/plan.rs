@@ -211,7 +211,7 @@ pub(crate) fn storm(chance: &Chance) -> Plan {
         actions,
         rates: rates(chance),
         outages: outages(chance, calm),
-        crowded: 0..0,
+        crowd: None,
         calm,
         death: None,
         processes: PROCESSES,
