@@ -1,7 +1,7 @@
 use std::future::Future;
 
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use runtime::Platform;
+use runtime::{NoTurn, Platform};
 use telemetry::chain::chain;
 use telemetry::event::{RequestAnswered, RequestFailed};
 
@@ -27,12 +27,12 @@ impl From<Problem> for Failure {
 impl<E: std::error::Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
         let error: &(dyn std::error::Error + 'static) = &error;
-        match error.downcast_ref() {
-            // Nobody's fault, and the caller can do something about it.
-            Some(store::Error::Contended { .. }) => Self::Problem(Problem::Contended),
-            Some(store::Error::Call { .. } | store::Error::Item { .. }) | None => {
-                Self::Internal(chain(error))
-            }
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        // Whatever was contended: nobody's fault, and the caller can do something about it.
+        if causes.any(|cause| cause.is::<NoTurn>()) {
+            Self::Problem(Problem::Contended)
+        } else {
+            Self::Internal(chain(error))
         }
     }
 }
@@ -133,7 +133,10 @@ mod tests {
     #[test]
     fn who_got_no_turn_is_told_to_try_again_and_all_else_is_for_the_operator() {
         let operation = "registering a device";
-        let failure = Failure::from(store::Error::Contended { operation });
+        let failure = Failure::from(store::Error::Contended {
+            operation,
+            source: NoTurn,
+        });
         let Failure::Problem(problem) = failure else {
             panic!("{failure:?}");
         };

@@ -7,6 +7,7 @@ mod env;
 mod kept;
 mod lambda;
 mod random;
+mod turns;
 
 pub use aws::Aws;
 pub use clock::Clock;
@@ -14,6 +15,7 @@ pub use env::{Env, Reader, SettingsError};
 pub use kept::Kept;
 pub use lambda::serve;
 pub use random::Random;
+pub use turns::{NoTurn, Tries};
 
 use mimalloc::MiMalloc;
 use telemetry::Telemetry;

@@ -1,5 +1,6 @@
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::RequestId as _;
+use runtime::NoTurn;
 
 /// A question or change that the table did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +30,8 @@ pub enum Error {
     Contended {
         /// What was being done, e.g. `registering a device`.
         operation: &'static str,
+        /// By this the API knows it.
+        source: NoTurn,
     },
 }
 

@@ -1,16 +1,15 @@
 //! Rings read before, kept for a while.
 
-use std::collections::HashMap;
 use std::future::Future;
-use std::sync::{Arc, Mutex as Map, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use domain::id::EndpointId;
 use domain::time::Timestamp;
-use tokio::sync::Mutex;
 
 use crate::Error;
 use crate::ring::{Entry, Ring};
+use crate::slots::Slots;
 
 /// How long a ring may be used without asking again: the longest a deleted secret stays in memory.
 const MAX_AGE: Duration = Duration::from_secs(300);
@@ -22,13 +21,10 @@ const MAX_STALE: Duration = Duration::from_secs(3600);
 /// secret is gone does not turn every try into a call.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
 
-/// Most rings kept: 256 × 64 KiB at worst.
-const MAX_RINGS: usize = 256;
-
-/// Each ring has a lock of its own: while one is being read, deliveries that need it wait for the
-/// one answer, and nobody else waits at all.
+/// While a ring is being read, deliveries that need it wait for the one answer, and nobody else waits
+/// at all.
 #[derive(Default)]
-pub(crate) struct Cache(Map<HashMap<String, Arc<Mutex<Option<Cached>>>>>);
+pub(crate) struct Cache(Slots<Option<Cached>>);
 
 struct Cached {
     ring: Ring,
@@ -59,7 +55,7 @@ impl Cache {
         now: Timestamp,
         read: impl FnOnce() -> F,
     ) -> Result<Option<Arc<Entry>>, Error> {
-        let slot = self.slot(name);
+        let slot = self.0.of(name);
         let mut slot = slot.lock().await;
         let mut fallback = None;
         if let Some(cached) = slot.as_ref() {
@@ -90,15 +86,6 @@ impl Cache {
             missed,
         });
         Ok(found)
-    }
-
-    fn slot(&self, name: &str) -> Arc<Mutex<Option<Cached>>> {
-        // A panic elsewhere cannot leave the map half-changed: each change is one insert or clear.
-        let mut rings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if rings.len() >= MAX_RINGS && !rings.contains_key(name) {
-            rings.clear();
-        }
-        Arc::clone(rings.entry(name.to_owned()).or_default())
     }
 }
 
@@ -131,6 +118,7 @@ mod tests {
             reads.set(reads.get() + 1);
             let there = there.ok_or_else(|| Error::Contended {
                 name: String::new(),
+                source: runtime::NoTurn,
             })?;
             let mut ring = Ring::default();
             for id in there {

@@ -5,28 +5,26 @@ mod cache;
 mod credential;
 mod edit;
 mod ring;
+mod slots;
+mod swap;
 
 use std::sync::Arc;
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_sdk_secretsmanager::error::SdkError;
 use domain::endpoint::SecretRef;
 use domain::id::{EndpointId, NetworkId};
 use domain::signing::Key;
 use domain::time::Timestamp;
-use runtime::Random;
-use zeroize::Zeroizing;
+use runtime::{NoTurn, Random};
 
 use crate::cache::{Cache, Wanted};
 use crate::ring::{Entry, Ring};
+use crate::slots::Slots;
+use crate::swap::Changed;
 
 pub use crate::edit::Edit;
 pub use crate::ring::{Headers, MAX_KEYS};
-
-/// How often a writer begins again after losing to another. Ten writers at once need ten rounds.
-const MAX_ROUNDS: u32 = 40;
 
 /// The rings of every network. Cheap to share behind a reference; keep one per process.
 #[derive(Debug)]
@@ -35,6 +33,8 @@ pub struct Vault {
     prefix: String,
     random: Random,
     cache: Cache,
+    /// Who changes a ring, one after the other.
+    lines: Slots<()>,
 }
 
 /// What an endpoint's webhooks are signed and sent with.
@@ -107,11 +107,14 @@ pub enum Error {
         /// The key ring's name in Secrets Manager.
         name: String,
     },
-    /// The change lost to another writer 40 times in a row.
+    /// Others changed the key ring before each of the tries; nothing was changed, and a repeat is
+    /// safe.
     #[error("key ring {name} is being changed by too many writers at once")]
     Contended {
         /// The key ring's name in Secrets Manager.
         name: String,
+        /// By this the API knows it.
+        source: NoTurn,
     },
 }
 
@@ -124,6 +127,7 @@ impl Vault {
             prefix: prefix.into(),
             random,
             cache: Cache::default(),
+            lines: Slots::default(),
         }
     }
 
@@ -301,132 +305,12 @@ impl Vault {
         }
     }
 
-    /// Gives what `edit` made; its error ends the change.
-    async fn change<T>(
-        &self,
-        network: &NetworkId,
-        number: u32,
-        edit: impl Fn(&mut Ring) -> Result<T, Error>,
-    ) -> Result<Changed<T>, Error> {
-        let name = self.name(network, number);
-        for round in 0..MAX_ROUNDS {
-            let read = self.read_version(&name).await?;
-            let mut ring = read
-                .as_ref()
-                .map(|(ring, _)| ring.clone())
-                .unwrap_or_default();
-            let made = edit(&mut ring)?;
-            let text = ring.to_text();
-            if text.len() > ring::MAX_BYTES {
-                return Ok(Changed::Full(made));
-            }
-            let written = match read {
-                None => self.create(&name, text).await?,
-                Some((_, version)) => self.swap(&name, &version, text).await?,
-            };
-            match written {
-                Written::Done => return Ok(Changed::Done(made)),
-                Written::NoRoom => return Ok(Changed::Full(made)),
-                // A little randomness, so that writers that met once do not meet again.
-                Written::Lost => {
-                    let pause = self.random.fraction() * f64::from(round.min(10)) * 0.01;
-                    tokio::time::sleep(std::time::Duration::from_secs_f64(pause)).await;
-                }
-            }
-        }
-        Err(Error::Contended { name })
-    }
-
-    async fn create(&self, name: &str, text: Zeroizing<String>) -> Result<Written, Error> {
-        let sent = self
-            .client
-            .create_secret()
-            .name(name)
-            .description("Fanfare webhook signing secrets")
-            .client_request_token(self.token())
-            .secret_string(text.as_str())
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(Written::Done),
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(CreateSecretError::ResourceExistsException(_))
-                ) =>
-            {
-                Ok(Written::Lost)
-            }
-            Err(error) => Err(call("creating", name, error)),
-        }
-    }
-
-    async fn swap(
-        &self,
-        name: &str,
-        current: &str,
-        text: Zeroizing<String>,
-    ) -> Result<Written, Error> {
-        let staged = self
-            .client
-            .put_secret_value()
-            .secret_id(name)
-            .client_request_token(self.token())
-            .secret_string(text.as_str())
-            .version_stages("AWSPENDING")
-            .send()
-            .await;
-        let version = match staged {
-            Ok(staged) => staged.version_id.unwrap_or_default(),
-            // Secrets Manager keeps about 100 versions a day: begin the next ring.
-            Err(error) if error.code() == Some("LimitExceededException") => {
-                return Ok(Written::NoRoom);
-            }
-            Err(error) => return Err(call("staging", name, error)),
-        };
-        let moved = self
-            .client
-            .update_secret_version_stage()
-            .secret_id(name)
-            .version_stage("AWSCURRENT")
-            // The race: this is refused unless the version we read is still the current one.
-            .remove_from_version_id(current)
-            .move_to_version_id(version)
-            .send()
-            .await;
-        match moved {
-            Ok(_) => Ok(Written::Done),
-            Err(error) if error.code() == Some("InvalidParameterException") => Ok(Written::Lost),
-            Err(error) => Err(call("publishing", name, error)),
-        }
-    }
-
     async fn read(&self, name: &str) -> Result<Ring, Error> {
         Ok(self
             .read_version(name)
             .await?
             .map(|(ring, _)| ring)
             .unwrap_or_default())
-    }
-
-    async fn read_version(&self, name: &str) -> Result<Option<(Ring, String)>, Error> {
-        let found = match self.client.get_secret_value().secret_id(name).send().await {
-            Ok(found) => found,
-            Err(error)
-                if matches!(
-                    error.as_service_error(),
-                    Some(GetSecretValueError::ResourceNotFoundException(_))
-                ) =>
-            {
-                return Ok(None);
-            }
-            Err(error) => return Err(call("reading", name, error)),
-        };
-        let text = Zeroizing::new(found.secret_string.unwrap_or_default());
-        let ring = Ring::from_text(&text).ok_or_else(|| Error::Unreadable {
-            name: name.to_owned(),
-        })?;
-        Ok(Some((ring, found.version_id.unwrap_or_default())))
     }
 
     fn name(&self, network: &NetworkId, ring: u32) -> String {
@@ -437,19 +321,6 @@ impl Vault {
     fn token(&self) -> String {
         domain::base32::encode(&self.random.bytes::<32>())
     }
-}
-
-enum Changed<T> {
-    Done(T),
-    /// There is no room for it; nothing was changed.
-    Full(T),
-}
-
-enum Written {
-    Done,
-    /// Another writer was first.
-    Lost,
-    NoRoom,
 }
 
 fn call<E: std::error::Error + Send + Sync + 'static>(

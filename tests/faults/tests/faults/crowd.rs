@@ -153,6 +153,46 @@ fn a_change_of_keys_that_gets_no_turn_at_its_ring_is_told_so_and_changed_nothing
     assert_eq!(all.iter().filter(of_keys).count(), 3);
 }
 
+/// Forty who change endpoints of one network at the same moment, in so many processes. Gives how
+/// many got their turn.
+fn forty_at_once(processes: usize) -> usize {
+    in_simulated_time(async {
+        let plan = Plan::calm(vec![EndpointPlan::new(Character::Well)], 0);
+        let name = format!("forty-{processes}");
+        let world = World::build(name, Chance::of_seed(1), plan).await;
+        let apis: Vec<_> = (0..processes).map(|_| api(&world)).collect();
+        let asked = (0..40).map(|number| {
+            let request = asked(
+                "POST",
+                "webhooks",
+                &json!({ "url": "http://127.0.0.1:9000/" }),
+            );
+            webhooks_api::handle(&apis[number % processes], request)
+        });
+        let mut made = 1;
+        for answer in futures::future::join_all(asked).await {
+            let answer = answer.unwrap();
+            if answer.status_code == 201 {
+                made += 1;
+            } else {
+                assert_contended(&answer, "one of forty");
+            }
+        }
+        assert!(world.stage.time.passed() < 20_000);
+        let (endpoints, rings) = state(&world).await;
+        let ids = endpoints.iter().map(|endpoint| endpoint.id.to_string());
+        assert_eq!(endpoints.len(), made);
+        assert_eq!(rings[0], ids.collect(), "no key is lost, none is left over");
+        made - 1
+    })
+}
+
+#[test]
+fn many_who_change_endpoints_of_one_network_at_once_all_get_their_turn() {
+    assert_eq!(forty_at_once(1), 40, "one process never races itself");
+    assert!(forty_at_once(40) >= 38);
+}
+
 #[test]
 fn a_change_gets_its_turn_when_the_others_are_done_within_seconds() {
     let all = changes();
