@@ -4,9 +4,10 @@ use runtime::{Platform, SettingsError};
 use serde_json::Value;
 use store::{Dated, Store};
 use telemetry::event::{CredentialChecked, ExpiryCheckFailed, ExpiryChecked};
+use vault::Vault;
 
-use crate::Settings;
 use crate::warn::{Failed, warn};
+use crate::{Settings, left_keys};
 
 /// What the function needs from outside.
 #[derive(Debug)]
@@ -14,6 +15,7 @@ pub struct Deps {
     pub(crate) platform: Platform,
     pub(crate) store: Store,
     pub(crate) events: Queue,
+    pub(crate) vault: Vault,
 }
 
 impl Deps {
@@ -24,17 +26,24 @@ impl Deps {
         Ok(Self {
             store: Store::new(platform.aws.dynamodb(), settings.table),
             events: Queue::new(platform.aws.sqs(), settings.events_queue),
+            vault: Vault::new(
+                platform.aws.secretsmanager(),
+                settings.secret_prefix,
+                platform.random.clone(),
+            ),
             platform: platform.clone(),
         })
     }
 }
 
-/// Looks once at everything that ends. The scheduled event says nothing that is needed.
+/// Looks once at everything that ends, and removes the keys of what is gone. The scheduled event says nothing that is needed.
 ///
 /// # Errors
 /// When something could not be looked at. All the rest was; the next run goes on from there.
 pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
     let now = deps.platform.clock.now();
+    // First, so that trouble with the rest does not keep it from being done.
+    let (keys_removed, keys) = left_keys::remove(deps, now).await;
     let watches = deps.store.expiry_watches().await.map_err(|error| {
         let failed = Failed::from(error);
         tell_failed(deps, &failed);
@@ -53,7 +62,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
         }
     }
     let mut warned = 0;
-    let mut result = Ok(());
+    let mut result = keys;
     for watch in watches.iter().filter(|watch| watch.due <= now) {
         match warn(deps, watch, now).await {
             Ok(sent) => warned += u32::from(sent),
@@ -68,6 +77,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
     let event = ExpiryChecked {
         watched,
         warned,
+        keys_removed,
         // With nothing to watch, nothing ends soon.
         days_to_expiry: u64::try_from(soonest.unwrap_or(NEVER)).unwrap_or(0),
     };
@@ -78,7 +88,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
 /// Days that stand for no end at all: a hundred years.
 const NEVER: i64 = 36_500;
 
-fn tell_failed(deps: &Deps, failed: &Failed) {
+pub(crate) fn tell_failed(deps: &Deps, failed: &Failed) {
     let event = ExpiryCheckFailed {
         error: failed.to_string(),
     };

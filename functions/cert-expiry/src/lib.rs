@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod handler;
+mod left_keys;
 mod settings;
 mod warn;
 

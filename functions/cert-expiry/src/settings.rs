@@ -7,6 +7,8 @@ pub struct Settings {
     pub table: String,
     /// URL of the events queue, for warnings.
     pub events_queue: String,
+    /// What the names of the key rings begin with.
+    pub secret_prefix: String,
 }
 
 impl Settings {
@@ -17,6 +19,7 @@ impl Settings {
         let settings = Self {
             table: read.required("TABLE_NAME"),
             events_queue: read.required("EVENTS_QUEUE_URL"),
+            secret_prefix: read.required("SECRET_PREFIX"),
         };
         read.finish(settings)
     }

@@ -28,6 +28,12 @@ impl From<store::Error> for Failed {
     }
 }
 
+impl From<vault::Error> for Failed {
+    fn from(error: vault::Error) -> Self {
+        Self(chain(&error))
+    }
+}
+
 impl From<SendError> for Failed {
     fn from(error: SendError) -> Self {
         Self(chain(&error))

@@ -45,6 +45,7 @@ impl Store {
         let mut items = vec![
             self.put_new(write(endpoint), OPERATION)?,
             self.count_endpoint(&endpoint.network)?,
+            self.keys_in_use(&endpoint.network, endpoint.id, OPERATION)?,
         ];
         if let Some(memory) = idempotency {
             let made = endpoint.id.to_string();
@@ -215,7 +216,7 @@ impl Store {
     }
 
     /// Deletes this version of an endpoint at `now`, and remembers for `retention` that there was
-    /// one. `false` when someone else changed or deleted it first.
+    /// one, and that its keys may be left over. `false` when someone else changed or deleted it first.
     ///
     /// # Errors
     /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
@@ -242,6 +243,7 @@ impl Store {
         let items = vec![
             TransactWriteItem::builder().delete(delete).build(),
             self.remember_deleted(endpoint, retention, now, OPERATION)?,
+            self.watching_keys((network, endpoint.id), now, OPERATION)?,
             self.version_update(
                 network,
                 "ADD endpointsVersion :one, endpoints :less",

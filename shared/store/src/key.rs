@@ -252,6 +252,14 @@ impl Key {
         }
     }
 
+    /// Beside what ends, in a shard of its own.
+    pub(crate) fn left_keys(network: &NetworkId, endpoint: EndpointId) -> Self {
+        Self {
+            pk: format!("X#{network}"),
+            sk: format!("KEYS#{endpoint}"),
+        }
+    }
+
     pub(crate) fn credential(network: &NetworkId, id: CredentialId) -> Self {
         Self {
             pk: Self::credentials(network),

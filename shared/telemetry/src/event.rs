@@ -51,7 +51,7 @@ events! {
         metrics { certificates_expiring: Count };
 
     /// Everything that ends was looked at; `days_to_expiry` is the time left of what ends first.
-    Info ExpiryChecked { watched: u32, warned: u32, days_to_expiry: u64 }
+    Info ExpiryChecked { watched: u32, warned: u32, keys_removed: u32, days_to_expiry: u64 }
         metrics { days_to_expiry: Count };
 
     /// How long a push credential is good; negative once it is over. A network has at most a hundred.

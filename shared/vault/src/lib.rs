@@ -305,6 +305,31 @@ impl Vault {
         }
     }
 
+    /// Forgets all that any ring has of these endpoints, whatever of it was ever in use.
+    ///
+    /// # Errors
+    /// When Secrets Manager does not answer, or takes no change of a ring today.
+    pub async fn forget(&self, network: &NetworkId, endpoints: &[EndpointId]) -> Result<(), Error> {
+        let mut number = 0;
+        while !endpoints.is_empty() {
+            let name = self.name(network, number);
+            let Some((ring, _)) = self.read_version(&name).await? else {
+                break;
+            };
+            if endpoints.iter().any(|endpoint| ring.has(*endpoint)) {
+                let forgotten = self.change(network, number, |ring| {
+                    endpoints.iter().for_each(|endpoint| ring.remove(*endpoint));
+                    Ok(())
+                });
+                if let Changed::Full(()) = forgotten.await? {
+                    return Err(Error::Full { name });
+                }
+            }
+            number += 1;
+        }
+        Ok(())
+    }
+
     async fn read(&self, name: &str) -> Result<Ring, Error> {
         Ok(self
             .read_version(name)

@@ -252,6 +252,10 @@ impl Ring {
         }
     }
 
+    pub(crate) fn has(&self, endpoint: EndpointId) -> bool {
+        self.0.contains_key(&endpoint)
+    }
+
     pub(crate) fn remove(&mut self, endpoint: EndpointId) {
         self.0.remove(&endpoint);
     }

@@ -10,7 +10,7 @@ use vault::Headers;
 
 use super::fields::Fields;
 use super::headers::choose;
-use super::material::failure;
+use super::material::remove_keys;
 use super::news;
 use crate::Deps;
 use crate::shape::{CreateEndpoint, CreatedEndpoint, EndpointBody};
@@ -57,13 +57,13 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         key,
         sensitive,
     } = draft(deps, &network, &request, now)?;
-    // The key first: an endpoint without one could never be delivered to, while a key without an
-    // endpoint harms nobody.
+    // The key before the endpoint, which could not be delivered to without; and a note before the
+    // key, by which one whose endpoint never comes to be is found and removed.
+    deps.store.watch_keys(&network, endpoint.id, now).await?;
     endpoint.secret = deps
         .vault
         .add(&network, endpoint.id, &key, &sensitive)
-        .await
-        .map_err(failure)?;
+        .await?;
     let made = deps.store.create_endpoint(&endpoint, memory.as_ref()).await;
     let refused = match &made {
         Ok(made) => *made != Created::Now,
@@ -71,10 +71,7 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         Err(error) => error.changed_nothing(),
     };
     if refused {
-        deps.vault
-            .remove(&network, endpoint.secret, endpoint.id)
-            .await
-            .map_err(failure)?;
+        remove_keys(deps, &endpoint).await;
     }
     match made? {
         Created::Now => {

@@ -4,9 +4,8 @@ use domain::id::EndpointId;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use serde_json::json;
 use store::DeliveryFilter;
-use telemetry::chain::chain;
-use telemetry::event::RequestFailed;
 
+use super::material::remove_keys;
 use super::news;
 use crate::Deps;
 use crate::shape::{EndpointBody, EndpointPage};
@@ -85,7 +84,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     operation_id = "deleteEndpoint",
     tag = "Webhooks",
     summary = "Delete an endpoint and its secret",
-    description = "Deliveries not yet made are given up; past ones stay listed until their retention ends.",
+    description = "Deliveries not yet made are given up; past ones stay listed until their retention ends. Its keys and sensitive header values are removed at once, or within a day when Secrets Manager does not answer.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -116,17 +115,7 @@ pub(crate) async fn delete(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::PreconditionFailed.into());
     }
     news::report(deps, "endpoint.deleted", &endpoint, &json!({})).await;
-    let (network, at) = (&endpoint.network, endpoint.secret);
-    if let Err(error) = deps.vault.remove(network, at, endpoint.id).await {
-        // The endpoint is deleted all the same, and a repeated call would find none: a key that
-        // nothing signs with is left behind, for the operator's log.
-        let event = RequestFailed {
-            operation: "deleteEndpointSecret",
-            request_id: None,
-            error: chain(&error),
-        };
-        deps.platform.telemetry.emit(&event, now.millis());
-    }
+    remove_keys(deps, &endpoint).await;
     Ok(Reply::no_content())
 }
 

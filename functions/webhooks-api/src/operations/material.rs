@@ -42,16 +42,7 @@ pub(super) async fn outdated(
             return Ok(());
         }
     }
-    Err(failure(error))
-}
-
-/// Why the vault did not do it: too many were at the same key ring, or something for the operator.
-pub(super) fn failure(error: vault::Error) -> Failure {
-    if matches!(error, vault::Error::Contended { .. }) {
-        Problem::Contended.into()
-    } else {
-        error.into()
-    }
+    Err(error.into())
 }
 
 /// Writes a record over that of an endpoint which was enabled or not, and named `before`. `false`
@@ -71,18 +62,12 @@ pub(super) async fn name(
     };
     if refused && made.ring != before.ring {
         let withdrawn = deps.vault.withdraw(network, made, id).await;
-        withdrawn.map_err(failure)?;
+        tell_if_left(deps, "withdrawKeys", withdrawn);
     }
     let written = written?;
-    if written && let Err(error) = deps.vault.leave(network, (before, made), id).await {
-        // Nothing signs with what is left there: for the operator's log.
-        let event = RequestFailed {
-            operation: "leaveKeyRing",
-            request_id: None,
-            error: chain(&error),
-        };
-        let now = deps.platform.clock.now();
-        deps.platform.telemetry.emit(&event, now.millis());
+    if written {
+        let left = deps.vault.leave(network, (before, made), id).await;
+        tell_if_left(deps, "leaveKeyRing", left);
     }
     Ok(written)
 }
@@ -114,4 +99,25 @@ pub(super) async fn rekey(
         check_version(call, &seen)?;
     }
     Err(Problem::PreconditionFailed.into())
+}
+
+/// Removes the keys and sensitive values of an endpoint that is gone or was never made. What cannot be
+/// removed now is removed by cert-expiry, which was told of it before.
+pub(super) async fn remove_keys(deps: &Deps, endpoint: &Endpoint) {
+    let (network, at) = (&endpoint.network, endpoint.secret);
+    let removed = deps.vault.remove(network, at, endpoint.id).await;
+    tell_if_left(deps, "removeKeys", removed);
+}
+
+/// Nothing signs with what is left in the vault: for the operator's log.
+fn tell_if_left(deps: &Deps, operation: &'static str, removed: Result<(), vault::Error>) {
+    if let Err(error) = removed {
+        let event = RequestFailed {
+            operation,
+            request_id: None,
+            error: chain(&error),
+        };
+        let now = deps.platform.clock.now();
+        deps.platform.telemetry.emit(&event, now.millis());
+    }
 }

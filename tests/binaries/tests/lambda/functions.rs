@@ -423,15 +423,17 @@ async fn use_a_certificate(world: &World, caller: &Value) {
     assert!(!api.log().contains("sEcReT"), "{}", api.log());
 }
 
-/// A receiver's certificate ends soon, and one whose endpoint is gone.
+/// A receiver's certificate ends soon, and one whose endpoint is gone; keys of another are left over.
 async fn warn_of_what_ends(world: &World) {
     world.certificates_end().await;
+    world.keys_left_over().await;
     let sweep = world.start("CertExpiry").await;
     let day = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
     world
         .within_permissions("CertExpiry", sweep.call(&day))
         .await;
     sweep.says(r#""event":"CertificateExpiring""#).await;
+    sweep.says(r#""keys_removed":1"#).await;
     sweep.says(r#""warned":1,"watched":2"#).await;
     let news = world.batch("EventsQueue").await;
     assert!(

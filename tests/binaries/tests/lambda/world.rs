@@ -11,15 +11,17 @@ use contract::template::{Template, referenced};
 use domain::api_key::{Access, Grant, Key, Role};
 use domain::health::Health;
 use domain::id::{EndpointId, NetworkId};
+use domain::signing::{self, Scheme};
 use http_body_util::{BodyExt as _, Full};
 use hyper::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
-use runtime::{Aws, Clock};
+use runtime::{Aws, Clock, Random};
 use serde_json::{Value, json};
 use simulator::Simulator;
 use store::{Dated, Store};
 use tokio::net::TcpListener;
+use vault::{Headers, Vault};
 
 use crate::sandbox::Sandbox;
 
@@ -132,6 +134,23 @@ impl World {
             let subject = Dated::Endpoint(id);
             store.watch_expiry(&network, subject, ends).await.unwrap();
         }
+    }
+
+    /// An endpoint was deleted two hours ago, and its keys could not be.
+    pub(crate) async fn keys_left_over(&self) {
+        let aws = Aws::over(self.services.http_client());
+        let store = Store::new(aws.dynamodb(), "Table");
+        let prefix = self.variables("CertExpiry")["SECRET_PREFIX"].clone();
+        let vault = Vault::new(aws.secretsmanager(), prefix, Random::system());
+        let (network, id) = (
+            NetworkId::parse("demo").unwrap(),
+            EndpointId::from_bytes([2; 16]),
+        );
+        let key = signing::Key::generate(Scheme::default(), [7; 32]);
+        let added = vault.add(&network, id, &key, &Headers::new()).await;
+        added.unwrap();
+        let then = Clock::system().now().before(Duration::from_secs(2 * 3600));
+        store.watch_keys(&network, id, then).await.unwrap();
     }
 
     pub(crate) fn functions(&self) -> Vec<&'static str> {

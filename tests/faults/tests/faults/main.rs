@@ -20,6 +20,8 @@ mod keys;
 #[cfg(test)]
 mod lambda;
 #[cfg(test)]
+mod left_keys;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod patch;
