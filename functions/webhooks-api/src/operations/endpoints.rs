@@ -157,13 +157,14 @@ pub(super) async fn write(
 /// How often the endpoint's record is written anew when others change it at the same time.
 pub(super) const MAX_ROUNDS: u32 = 5;
 
-/// Writes a change that can be built on any version of the endpoint.
+/// Writes a change that can be built on any version of the endpoint, or on the one that the caller
+/// named.
 pub(crate) async fn rewrite(
     deps: &Deps,
+    call: &Call,
     first: Endpoint,
     change: impl Fn(Endpoint) -> Endpoint,
 ) -> Result<Endpoint, Failure> {
-    let (network, id) = (first.network.clone(), first.id);
     let mut seen = first;
     for _ in 0..MAX_ROUNDS {
         let (version, was_enabled) = (seen.version.saturating_add(1), seen.is_enabled());
@@ -175,8 +176,8 @@ pub(crate) async fn rewrite(
         if write(deps, was_enabled, &changed).await? {
             return Ok(changed);
         }
-        let again = deps.store.endpoint(&network, id).await?;
-        seen = again.ok_or(Problem::NotFound { what: "endpoint" })?;
+        seen = find(deps, call).await?;
+        check_version(call, &seen)?;
     }
     Err(Problem::PreconditionFailed.into())
 }

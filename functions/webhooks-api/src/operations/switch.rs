@@ -50,7 +50,7 @@ pub(crate) async fn disable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     }
     let at = deps.platform.clock.now();
     let why = Disabled { reason, at };
-    let changed = rewrite(deps, endpoint, |endpoint| Endpoint {
+    let changed = rewrite(deps, &call, endpoint, |endpoint| Endpoint {
         disabled: endpoint.disabled.or_else(|| Some(why.clone())),
         ..endpoint
     });
@@ -90,7 +90,7 @@ pub(crate) async fn enable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let enabled = if endpoint.is_enabled() {
         endpoint
     } else {
-        let changed = rewrite(deps, endpoint, |endpoint| Endpoint {
+        let changed = rewrite(deps, &call, endpoint, |endpoint| Endpoint {
             disabled: None,
             ..endpoint
         });

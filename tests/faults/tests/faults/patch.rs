@@ -166,3 +166,61 @@ fn a_patch_that_loses_changes_neither_health_nor_values() {
 fn a_patch_that_loses_while_its_values_move_to_another_ring_leaves_what_was_there() {
     beaten_everywhere(true);
 }
+
+/// What is asked for names the version there is, and somebody else changes the description after so
+/// many polls. Gives whether it was done before that.
+async fn beaten_by_version(polls: u32, method: &str, below: &str) -> bool {
+    let world = if below == "/enable" {
+        disabled_world(polls, false).await
+    } else {
+        let plan = Plan::calm(vec![EndpointPlan::new(Character::Well)], 0);
+        let name = format!("version-{polls}");
+        World::build(name, Chance::of_seed(u64::from(polls)), plan).await
+    };
+    let first = world.endpoint(0).await.unwrap();
+    let path = format!("webhooks/{}{below}", first.id);
+    let mut request = asked(method, &path, &json!({}));
+    let version = format!("\"{}\"", first.version);
+    request
+        .headers
+        .insert("if-match", version.parse().unwrap());
+    let deps = api(&world);
+    let mut work = Box::pin(handle(&deps, request));
+    let early = Dying::after(polls, &mut work).await;
+    let before = world.endpoint(0).await;
+    let won = before.as_ref().is_none_or(|before| *before != first);
+    if let Some(before) = before {
+        let other = Endpoint {
+            description: Some("another change".to_owned()),
+            version: before.version + 1,
+            ..before
+        };
+        assert!(world.store.update_endpoint(&other).await.unwrap());
+    }
+    let done = early.is_some();
+    let answer = match early {
+        Some(answer) => answer.unwrap(),
+        None => work.await.unwrap(),
+    };
+    let at = format!("{method} {below}, poll {polls}");
+    assert_eq!(answer.status_code == 412, !won, "{at}: {answer:?}");
+    done
+}
+
+#[test]
+fn a_change_that_names_a_version_is_made_to_no_other() {
+    for (method, below) in [
+        ("POST", "/disable"),
+        ("POST", "/enable"),
+        ("POST", "/secret/rotations"),
+        ("DELETE", "/secret/previous"),
+        ("PATCH", ""),
+        ("DELETE", ""),
+    ] {
+        let mut all = 0..10_000;
+        assert!(
+            all.any(|polls| in_simulated_time(beaten_by_version(polls, method, below))),
+            "it never got done"
+        );
+    }
+}
