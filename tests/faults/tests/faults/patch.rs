@@ -181,9 +181,7 @@ async fn beaten_by_version(polls: u32, method: &str, below: &str) -> bool {
     let path = format!("webhooks/{}{below}", first.id);
     let mut request = asked(method, &path, &json!({}));
     let version = format!("\"{}\"", first.version);
-    request
-        .headers
-        .insert("if-match", version.parse().unwrap());
+    request.headers.insert("if-match", version.parse().unwrap());
     let deps = api(&world);
     let mut work = Box::pin(handle(&deps, request));
     let early = Dying::after(polls, &mut work).await;
