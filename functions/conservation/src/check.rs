@@ -6,16 +6,13 @@ use std::time::Duration;
 use domain::conservation::Balance;
 use domain::id::{EventId, NetworkId};
 use domain::time::Timestamp;
-use store::Hour;
+use store::{Hour, Taking};
 use telemetry::event::DeliveryLost;
 
 use crate::Deps;
 
 /// Longest work of one run, well inside the function's timeout.
 const BUDGET: Duration = Duration::from_secs(240);
-
-/// Events looked at between two looks at the clock.
-const CHUNK: usize = 500;
 
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
@@ -33,42 +30,53 @@ pub(crate) async fn check(
     hours: &[Hour],
     began: Timestamp,
 ) -> Result<Checked, store::Error> {
-    let mut taken: BTreeMap<NetworkId, BTreeSet<EventId>> = BTreeMap::new();
-    for hour in hours {
-        for entry in deps.store.ledger(*hour, None).await? {
-            taken.entry(entry.network).or_default().extend(entry.events);
-        }
-    }
     let mut checked = Checked::default();
-    for (network, events) in taken {
-        let balance = balance(deps, &network, events, began, &mut checked).await?;
-        checked.networks += 1;
-        checked.events += balance.events;
-        let accepted = balance.endpoints.values().map(|tally| tally.accepted);
-        checked.accepted += accepted.sum::<u64>();
-        checked.mismatches += balance.mismatches();
-        tell(deps, &network, &balance);
+    let mut networks = BTreeSet::new();
+    let mut after = None;
+    loop {
+        let taken = deps.store.taken_in(hours, None, after.as_ref(), began);
+        let Taking { events, more } = taken.await?;
+        let Some(last) = events.last().cloned() else {
+            break;
+        };
+        let mut by_network: BTreeMap<NetworkId, Vec<EventId>> = BTreeMap::new();
+        for (network, event) in events {
+            by_network.entry(network).or_default().push(event);
+        }
+        for (network, events) in by_network {
+            let balance = balance(deps, &network, &events, began, &mut checked).await?;
+            checked.events += balance.events;
+            let accepted = balance.endpoints.values().map(|tally| tally.accepted);
+            checked.accepted += accepted.sum::<u64>();
+            checked.mismatches += balance.mismatches();
+            tell(deps, &network, &balance);
+            networks.insert(network);
+        }
+        if !more {
+            break;
+        }
+        after = Some(last);
     }
+    checked.networks = u32::try_from(networks.len()).unwrap_or(u32::MAX);
     Ok(checked)
 }
 
 async fn balance(
     deps: &Deps,
     network: &NetworkId,
-    events: BTreeSet<EventId>,
+    events: &[EventId],
     began: Timestamp,
     checked: &mut Checked,
 ) -> Result<Balance, store::Error> {
+    let in_time = || deps.platform.clock.now().since(began) < BUDGET;
     let mut balance = Balance::default();
-    let events: Vec<_> = events.into_iter().collect();
-    for chunk in events.chunks(CHUNK) {
-        if deps.platform.clock.now().since(began) > BUDGET {
-            checked.unchecked += u64::try_from(chunk.len()).unwrap_or(u64::MAX);
-            continue;
-        }
-        let chunk = chunk.iter().cloned();
-        deps.store.balance(network, chunk, &mut balance).await?;
+    let mut counted = 0;
+    if in_time() {
+        let count = deps.store.balance(network, events, &mut balance, in_time);
+        counted = count.await?;
     }
+    let unchecked = events.len().saturating_sub(counted);
+    checked.unchecked += u64::try_from(unchecked).unwrap_or(u64::MAX);
     Ok(balance)
 }
 

@@ -25,6 +25,8 @@ pub(crate) enum Fanned {
     Owes {
         network: NetworkId,
         event: EventId,
+        /// Until when it is kept.
+        until: Timestamp,
         messages: Owes,
     },
     Duplicate,
@@ -113,6 +115,7 @@ pub(crate) async fn fan_out(
     };
     Ok(Fanned::Owes {
         network: event.network,
+        until: event.accepted.after(rules.retention.duration()),
         event: event.id,
         messages: Owes {
             deliveries: outgoing,

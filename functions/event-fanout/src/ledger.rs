@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::id::{EventId, NetworkId};
+use domain::time::Timestamp;
 use futures::future::join_all;
 use store::Entry;
 use telemetry::chain::chain;
@@ -15,6 +16,8 @@ use crate::fanout::Fanned;
 pub(crate) struct TakenRecord {
     message_id: String,
     event: EventId,
+    /// Until when it is kept.
+    until: Timestamp,
 }
 
 /// The taken events of a batch, by network.
@@ -23,13 +26,20 @@ pub(crate) fn taken(
 ) -> BTreeMap<NetworkId, Vec<TakenRecord>> {
     let mut networks: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for (message_id, result) in fanned {
-        if let Ok(Fanned::Owes { network, event, .. }) = result {
+        if let Ok(Fanned::Owes {
+            network,
+            event,
+            until,
+            ..
+        }) = result
+        {
             networks
                 .entry(network.clone())
                 .or_default()
                 .push(TakenRecord {
                     message_id: message_id.clone(),
                     event: event.clone(),
+                    until: *until,
                 });
         }
     }
@@ -47,6 +57,12 @@ pub(crate) async fn note(
         let entry = Entry {
             network,
             events: records.iter().map(|record| record.event.clone()).collect(),
+            // As long as there is something to compare with for each of them.
+            until: records
+                .iter()
+                .map(|record| record.until)
+                .min()
+                .unwrap_or(now),
         };
         let token = deps.platform.random.bytes();
         match deps.store.note_taken(&entry, token, now).await {

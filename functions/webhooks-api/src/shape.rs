@@ -8,7 +8,7 @@ mod quarantine;
 mod replay;
 mod secret;
 
-pub(crate) use conservation::ConservationBody;
+pub(crate) use conservation::{ConservationBody, Counted, Next};
 pub(crate) use delivery::{DeliveryBody, DeliveryPageBody};
 pub(crate) use endpoint::{
     CreateEndpoint, CreatedEndpoint, DisableEndpoint, EndpointBody, EndpointPage, HeaderInput,

@@ -80,9 +80,14 @@ impl Key {
 
     pub(crate) fn event(network: &NetworkId, id: &EventId) -> Self {
         Self {
-            pk: format!("E#{network}#{id}"),
+            pk: format!("{}{id}", Self::event_prefix(network)),
             sk: "E".to_owned(),
         }
+    }
+
+    /// What the partitions of the network's events begin with; the id follows.
+    pub(crate) fn event_prefix(network: &NetworkId) -> String {
+        format!("E#{network}#")
     }
 
     pub(crate) fn event_body(network: &NetworkId, id: &EventId, message_id: &str) -> Self {

@@ -1,25 +1,23 @@
 //! Which events were taken when: one small item per batch of fan-out, so that what must be there can
 //! be compared with what is, without an index on events.
 
-use domain::conservation::Balance;
-use domain::delivery::State;
-use domain::id::{DeliveryId, EventId, NetworkId};
-use domain::time::Timestamp;
-use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::item::{Reader, expires, s};
+use domain::id::{EventId, NetworkId};
+use domain::time::Timestamp;
+use futures::future::try_join_all;
+
+use crate::item::{Reader, n, s};
 use crate::key::{Key, LEDGER_SHARDS, ledger_partition};
-use crate::packed::unpack_plan;
 use crate::{Error, Store};
 
-/// Reads at the same time.
-const IN_FLIGHT: usize = 32;
+/// Most events held at the same time: their ids take about 30 MB.
+const MOST: usize = 200_000;
 
-/// Events looked at together.
-const CHUNK: usize = 500;
-
-/// A planned delivery, and the state on its record if there is one.
-type Standing = (DeliveryId, Option<State>);
+/// DynamoDB may delete an event in the second in which its time is over, and counting takes a while.
+const BEFORE_THE_END: Duration = Duration::from_secs(900);
 
 /// Milliseconds of one ledger partition's hour.
 const HOUR: u64 = 3_600_000;
@@ -31,6 +29,28 @@ pub struct Entry {
     pub network: NetworkId,
     /// Each with all its deliveries recorded.
     pub events: Vec<EventId>,
+    /// Until when all of them are kept; nothing is to be expected of them after it.
+    pub until: Timestamp,
+}
+
+/// Events that were taken, in order and each once: by network, then by id.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Taking {
+    /// With the network each is of.
+    pub events: BTreeSet<(NetworkId, EventId)>,
+    /// There are others behind the last.
+    pub more: bool,
+}
+
+impl Taking {
+    /// Adds one; beyond `most` the last one goes.
+    fn add(&mut self, event: (NetworkId, EventId), most: usize) {
+        self.events.insert(event);
+        if self.events.len() > most {
+            self.events.pop_last();
+            self.more = true;
+        }
+    }
 }
 
 /// An hour of the ledger.
@@ -87,25 +107,46 @@ impl Store {
             .item(pk.0, pk.1)
             .item(sk.0, sk.1)
             .item("events", s(events.join("\n")))
-            .item("expires", expires(now))
+            .item("expires", n(entry.until.seconds()))
             .send()
             .await
             .map_err(Error::call("noting which events were taken"))?;
         Ok(())
     }
 
-    /// What the ledger has of one hour: for one network, or for all.
+    /// The events that the ledger has of these hours and that are still kept: of one network or of
+    /// all, those behind `after`, the first 200,000 of them.
     ///
     /// # Errors
     /// When the table does not answer or an entry is unreadable.
-    pub async fn ledger(
+    pub async fn taken_in(
         &self,
-        hour: Hour,
+        hours: &[Hour],
         network: Option<&NetworkId>,
-    ) -> Result<Vec<Entry>, Error> {
-        let shards = (0..LEDGER_SHARDS).map(|shard| self.ledger_shard(hour, shard, network));
-        let shards = futures::future::try_join_all(shards).await?;
-        Ok(shards.into_iter().flatten().collect())
+        after: Option<&(NetworkId, EventId)>,
+        now: Timestamp,
+    ) -> Result<Taking, Error> {
+        let taking = Mutex::new(Taking::default());
+        let add = |entry: Entry| {
+            // DynamoDB deletes late: its events may be gone before it is.
+            if entry.until <= now.after(BEFORE_THE_END) {
+                return;
+            }
+            // A panic elsewhere leaves what was added.
+            let mut taking = taking.lock().unwrap_or_else(PoisonError::into_inner);
+            for event in entry.events {
+                let event = (entry.network.clone(), event);
+                if after.is_none_or(|after| event > *after) {
+                    taking.add(event, MOST);
+                }
+            }
+        };
+        let shards = hours
+            .iter()
+            .flat_map(|hour| (0..LEDGER_SHARDS).map(|shard| (*hour, shard)));
+        let read = shards.map(|(hour, shard)| self.ledger_shard(hour, shard, network, add));
+        try_join_all(read).await?;
+        Ok(taking.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn ledger_shard(
@@ -113,7 +154,8 @@ impl Store {
         hour: Hour,
         shard: u8,
         network: Option<&NetworkId>,
-    ) -> Result<Vec<Entry>, Error> {
+        add: impl Fn(Entry),
+    ) -> Result<(), Error> {
         const OPERATION: &str = "reading which events were taken";
         let pk = ledger_partition(hour, shard);
         let mut call = self.query_after(&pk, None);
@@ -123,74 +165,12 @@ impl Store {
                 .expression_attribute_values(":network", s(format!("{network}#")));
         }
         let mut pages = call.into_paginator().send();
-        let mut entries = Vec::new();
         while let Some(page) = pages.next().await {
             for item in page.map_err(Error::call(OPERATION))?.items() {
-                entries.push(read(&Reader::new(item, OPERATION))?);
-            }
-        }
-        Ok(entries)
-    }
-
-    /// Counts, for events of one network, the deliveries that their plans name by the states that
-    /// the deliveries' own records have.
-    ///
-    /// # Errors
-    /// When the table does not answer or a record is unreadable.
-    pub async fn balance(
-        &self,
-        network: &NetworkId,
-        events: impl IntoIterator<Item = EventId>,
-        balance: &mut Balance,
-    ) -> Result<(), Error> {
-        let events: Vec<_> = events.into_iter().collect();
-        for chunk in events.chunks(CHUNK) {
-            let looks: Vec<_> = chunk
-                .iter()
-                .map(|event| self.standing(network, event))
-                .collect();
-            let mut standing = stream::iter(looks).buffer_unordered(IN_FLIGHT);
-            while let Some((event, deliveries)) = standing.try_next().await? {
-                balance.events += 1;
-                match deliveries {
-                    None => balance.lost_events.push(event.clone()),
-                    Some(deliveries) => {
-                        for (id, state) in deliveries {
-                            balance.count(id, event, state);
-                        }
-                    }
-                }
+                add(read(&Reader::new(item, OPERATION))?);
             }
         }
         Ok(())
-    }
-
-    /// An event with the deliveries of its plan and their states; `None` without such an event.
-    async fn standing<'e>(
-        &self,
-        network: &NetworkId,
-        event: &'e EventId,
-    ) -> Result<(&'e EventId, Option<Vec<Standing>>), Error> {
-        const OPERATION: &str = "reading an event's plan";
-        let key = Key::event(network, event);
-        let Some(item) = self.get(&key, OPERATION).await? else {
-            return Ok((event, None));
-        };
-        let accepted = Reader::new(&item, OPERATION).time("accepted")?;
-        let plan = unpack_plan(&item).into_iter();
-        let states: Vec<_> = plan
-            .map(|planned| DeliveryId::of(planned.endpoint, accepted, event))
-            .map(|id| self.delivery_state(network, id))
-            .collect();
-        let states = stream::iter(states).buffered(IN_FLIGHT).try_collect();
-        Ok((event, Some(states.await?)))
-    }
-
-    async fn delivery_state(&self, network: &NetworkId, id: DeliveryId) -> Result<Standing, Error> {
-        const OPERATION: &str = "reading a delivery's state";
-        let item = self.get(&Key::delivery(network, id), OPERATION).await?;
-        let state = item.map(|item| Reader::new(&item, OPERATION).parsed("state", State::parse));
-        Ok((id, state.transpose()?))
     }
 }
 
@@ -203,5 +183,30 @@ fn read(item: &Reader<'_>) -> Result<Entry, Error> {
         events: events
             .collect::<Option<_>>()
             .ok_or_else(|| item.bad("events"))?,
+        until: Timestamp::from_millis(item.number("expires")?.saturating_mul(1000)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_events_are_held_in_order_each_once() {
+        let event = |id: &str| {
+            (
+                NetworkId::parse("demo").unwrap(),
+                EventId::parse(id).unwrap(),
+            )
+        };
+        let mut taking = Taking::default();
+        for id in ["d", "b", "b", "c"] {
+            taking.add(event(id), 3);
+        }
+        assert!(!taking.more);
+        taking.add(event("a"), 3);
+        assert!(taking.more);
+        let held: Vec<_> = taking.events.into_iter().collect();
+        assert_eq!(held, ["a", "b", "c"].map(event));
+    }
 }

@@ -4,6 +4,8 @@
 mod addressees;
 mod api_keys;
 mod attempt_log;
+mod balance;
+mod batch;
 mod claims;
 mod contention;
 mod deliveries;
@@ -33,6 +35,7 @@ mod transaction;
 
 pub use addressees::Addressee;
 pub use api_keys::api_key_item;
+pub use batch::MAX_BATCH;
 pub use claims::{Claim, Claimant};
 pub use deliveries::{Delivery, Finished, Recorded};
 pub use due::{DUE_SHARDS, Due, DueCursor, DuePage};
@@ -43,16 +46,15 @@ pub use events::{StoredEvent, Taken};
 pub use expiry::{Dated, Watch};
 pub use health::KnownHealth;
 pub use idempotency::Before;
-pub use ledger::{Entry, Hour};
+pub use ledger::{Entry, Hour, Taking};
 pub use left_keys::LeftKeys;
 pub use limits::{Pace, Slot};
 pub use listing::{Counted, DeliveryFilter, DeliveryPage, Order};
 pub use network::NetworkState;
 pub use push::{
-    ActiveSlot, Burst, Credentials, GIVEN_UP, Kept, MAX_BATCH, Owed, PUSH_SHARDS, Paused,
-    PushCursor, PushPage, PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS,
-    SettingsVersion, StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage,
-    WalkStep,
+    ActiveSlot, Burst, Credentials, GIVEN_UP, Kept, Owed, PUSH_SHARDS, Paused, PushCursor,
+    PushPage, PushRecord, PushState, RecipientPage, Registered, SUBSCRIBER_SHARDS, SettingsVersion,
+    StoredPush, StoredRecipient, SubscriberPage, USER_SHARDS, Walk, WalkPage, WalkStep,
 };
 pub use quarantine::{QuarantineId, QuarantinePage, Quarantined};
 pub use replays::ReplayPage;
@@ -65,8 +67,8 @@ use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use runtime::Random;
 
-/// How long pushes and quarantine records are kept; events, deliveries and answers have the
-/// retention of their network.
+/// How long pushes and quarantine records are kept; events, deliveries, answers and the
+/// ledger have the retention of their network.
 pub const RETENTION: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// The table. Cheap to clone.

@@ -19,7 +19,7 @@ pub use content::StoredPush;
 pub use credentials::{Credentials, Kept};
 pub use devices::Registered;
 pub use places::{SUBSCRIBER_SHARDS, SubscriberPage};
-pub use recipients::{MAX_BATCH, RecipientPage, StoredRecipient, USER_SHARDS};
+pub use recipients::{RecipientPage, StoredRecipient, USER_SHARDS};
 pub use records::{GIVEN_UP, PUSH_SHARDS, PushCursor, PushPage, PushRecord, PushState};
 pub use settings::SettingsVersion;
 pub use slots::{ActiveSlot, Owed, Paused};

@@ -1,7 +1,8 @@
 //! Conservation.
 
 use domain::conservation::{Balance, Tally};
-use domain::id::EndpointId;
+use domain::id::{EndpointId, EventId};
+use domain::network::Retention;
 use domain::time::Timestamp;
 use serde::Serialize;
 use store::Hour;
@@ -16,14 +17,19 @@ pub(crate) struct ConservationBody {
     pub(crate) holds: bool,
     /// The same in words, with what to do.
     pub(crate) explanation: String,
+    /// From when on it is known; later than what was asked for when the network keeps events for a
+    /// shorter time.
     #[schema(format = DateTime)]
     pub(crate) since: String,
     #[schema(format = DateTime)]
     pub(crate) until: String,
-    /// Ask again with it as `since` for the hours that did not fit in this answer.
+    /// Ask again with it as `since` for what did not fit in this answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) next_since: Option<String>,
+    /// And with it as `after`, when this answer ended within an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next_after: Option<String>,
     /// Events looked at.
     pub(crate) events: u64,
     pub(crate) endpoints: Vec<EndpointTally>,
@@ -54,29 +60,42 @@ pub(crate) struct LostDelivery {
     pub(crate) event_id: String,
 }
 
+/// A count, and how far it got.
+pub(crate) struct Counted<'a> {
+    pub(crate) balance: &'a Balance,
+    pub(crate) since: Timestamp,
+    /// How long the network keeps events, when an earlier beginning was asked for.
+    pub(crate) forgotten: Option<Retention>,
+    pub(crate) until: Timestamp,
+    pub(crate) next: Option<&'a Next>,
+}
+
+/// Where the next count begins.
+pub(crate) struct Next {
+    pub(crate) hour: Hour,
+    /// The last event of the hour that was counted.
+    pub(crate) after: Option<EventId>,
+}
+
 impl ConservationBody {
-    pub(crate) fn of(
-        balance: &Balance,
-        since: Timestamp,
-        until: Timestamp,
-        rest: Option<Hour>,
-    ) -> Self {
+    pub(crate) fn of(counted: &Counted<'_>) -> Self {
+        let Counted {
+            balance,
+            since,
+            until,
+            next,
+            ..
+        } = counted;
         let mismatches = balance.mismatches();
-        let explanation = if mismatches == 0 {
-            "every delivery accepted in this time is on record".to_owned()
-        } else {
-            format!(
-                "{mismatches} deliveries or events accepted in this time have no record; report the events again under new ids, and restore the table to an earlier moment to see what they were"
-            )
-        };
         let endpoints = balance.endpoints.iter();
         let lost = balance.lost_events.iter();
         Self {
             holds: mismatches == 0,
-            explanation,
+            explanation: explain(counted),
             since: since.to_string(),
             until: until.to_string(),
-            next_since: rest.map(|hour| hour.starts().to_string()),
+            next_since: next.map(|next| next.hour.starts().to_string()),
+            next_after: next.and_then(|next| next.after.as_ref().map(ToString::to_string)),
             events: balance.events,
             endpoints: endpoints
                 .map(|(id, tally)| EndpointTally::of(*id, tally))
@@ -84,6 +103,30 @@ impl ConservationBody {
             lost_events: lost.map(ToString::to_string).collect(),
         }
     }
+}
+
+fn explain(counted: &Counted<'_>) -> String {
+    let (balance, since) = (counted.balance, counted.since);
+    let mismatches = balance.mismatches();
+    let mut words = if mismatches > 0 {
+        format!(
+            "{mismatches} deliveries or events accepted in this time have no record; report the events again under new ids, and restore the table to an earlier moment to see what they were"
+        )
+    } else if balance.events == 0 {
+        "no event that is still kept was taken in this time".to_owned()
+    } else {
+        "every delivery accepted in this time is on record".to_owned()
+    };
+    if let Some(retention) = counted.forgotten {
+        let days = retention.days();
+        words.push_str(&format!(
+            "; the network keeps events for {days} days, so nothing is known of what came before {since}"
+        ));
+    }
+    if counted.next.is_some() {
+        words.push_str("; this is a part of the time asked for, go on with nextSince");
+    }
+    words
 }
 
 impl EndpointTally {

@@ -1,13 +1,13 @@
 use std::collections::{BTreeSet, HashMap};
-use std::time::Duration;
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::NetworkId;
 use domain::push::device::{Device, UserId};
 use domain::push::event::Module;
 use domain::push::preference::{PlacePreference, Preferences, Recipient};
 
 use super::device_text;
+use crate::batch::Wanted;
 use crate::item::{Item, Reader, n, s};
 use crate::key::{Key, user_partition};
 use crate::{Error, Store};
@@ -15,13 +15,6 @@ use crate::{Error, Store};
 /// A network's users are spread over this many partitions, and a broadcast walks each. Never
 /// change it: it is part of every stored key.
 pub const USER_SHARDS: u8 = 16;
-
-/// DynamoDB: at most 100 keys per batch read.
-pub const MAX_BATCH: usize = 100;
-
-/// A batch read that DynamoDB answers in part is asked for the rest this often.
-const MAX_ASKS: u32 = 8;
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
 
 /// A recipient as stored.
 #[derive(Debug, Clone)]
@@ -64,7 +57,7 @@ impl Store {
         )
     }
 
-    /// Up to [`MAX_BATCH`] users in one call, in the order asked for.
+    /// Up to [`MAX_BATCH`](crate::MAX_BATCH) users in one call, in the order asked for.
     ///
     /// # Errors
     /// When the table does not answer or a record is unreadable.
@@ -74,54 +67,13 @@ impl Store {
         users: &[UserId],
     ) -> Result<Vec<Recipient>, Error> {
         const OPERATION: &str = "reading users";
-        let keys = users.iter().map(|user| {
-            let attributes = Key::user(network, user).attributes();
-            attributes
-                .map(|(name, value)| (name.to_owned(), value))
-                .into()
-        });
-        let mut wanted = Some(keys.collect::<Vec<HashMap<_, _>>>());
+        let keys = users.iter().map(|user| Key::user(network, user));
+        // A device registered before an event was reported must get its push.
+        let items = self.batch_get(keys, Wanted::All, OPERATION).await?;
         let mut found: HashMap<UserId, Recipient> = HashMap::new();
-        let mut pause = FIRST_PAUSE;
-        for _ in 0..MAX_ASKS {
-            let Some(keys) = wanted.take().filter(|keys| !keys.is_empty()) else {
-                break;
-            };
-            let request = KeysAndAttributes::builder()
-                .set_keys(Some(keys))
-                // A device registered before an event was reported must get its push.
-                .consistent_read(true)
-                .build()
-                .map_err(|_| Error::Item {
-                    operation: OPERATION,
-                    what: "key",
-                })?;
-            let call = self
-                .client
-                .batch_get_item()
-                .request_items(&self.table, request);
-            let answer = call.send().await.map_err(Error::call(OPERATION))?;
-            let items = answer
-                .responses()
-                .and_then(|tables| tables.get(&self.table));
-            for item in items.into_iter().flatten() {
-                let stored = read(item, OPERATION)?.recipient;
-                found.insert(stored.user.clone(), stored);
-            }
-            let left = answer
-                .unprocessed_keys()
-                .and_then(|tables| tables.get(&self.table));
-            wanted = left.map(|left| left.keys().to_vec());
-            if wanted.is_some() {
-                tokio::time::sleep(pause).await;
-                pause = pause.saturating_mul(2);
-            }
-        }
-        if wanted.is_some_and(|keys| !keys.is_empty()) {
-            return Err(Error::Item {
-                operation: OPERATION,
-                what: "the rest of a batch",
-            });
+        for item in &items {
+            let stored = read(item, OPERATION)?.recipient;
+            found.insert(stored.user.clone(), stored);
         }
         let each = users.iter().map(|user| {
             let known = found.remove(user);

@@ -54,7 +54,7 @@ async fn events_pass_through_all_functions_within_their_permissions() {
     give_the_delivery_up(&world).await;
     quarantine_an_event(&world, &caller).await;
     replay_the_first(&world, &caller).await;
-    count_what_was_accepted(&world).await;
+    count_what_was_accepted(&world, &caller).await;
     expunge(&world, &caller, &event).await;
     register_a_device(&world, &caller).await;
     change_push_settings(&world, &caller).await;
@@ -256,7 +256,7 @@ async fn expunge(world: &World, caller: &Value, event: &Value) {
 }
 
 /// Everything fanned out so far is on record.
-async fn count_what_was_accepted(world: &World) {
+async fn count_what_was_accepted(world: &World, caller: &Value) {
     let conservation = world.start("Conservation").await;
     let hour = serde_json::from_str(include_str!("../../../fixtures/scheduled.json")).unwrap();
     world
@@ -264,6 +264,10 @@ async fn count_what_was_accepted(world: &World) {
         .await;
     conservation.says(r#""conservation_mismatches":0"#).await;
     conservation.says(r#""networks":1"#).await;
+    let api = world.start("WebhooksApi").await;
+    let asked = call(world, &api, caller, "GET", "conservation", &Value::Null).await;
+    assert_eq!(asked["statusCode"], 200, "{asked}\n{}", api.log());
+    assert_eq!(body(&asked)["holds"], true, "{asked}");
 }
 
 /// Two dead letters of the events queue: a good event, which goes back, and one that cannot.

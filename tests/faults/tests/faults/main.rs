@@ -5,6 +5,7 @@
 mod cancel;
 #[cfg(test)]
 mod chance;
+mod conservation;
 #[cfg(test)]
 mod copies;
 #[cfg(test)]

@@ -1,16 +1,19 @@
 //! Whether everything accepted is still there, and what is said when it is not.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::id::DeliveryId;
 use local::{Options, Schedules};
 use serde_json::{Value, json};
 use telemetry::Telemetry;
-use testkit::Receiver;
+use testkit::{ManualClock, Receiver};
 
 use crate::harness::{Answer, Fanfare};
 use crate::parked::operate;
+use crate::retry::{START, fanfare_at};
 
 type Lines = Arc<Mutex<Vec<Value>>>;
 
@@ -126,5 +129,96 @@ async fn every_delivery_stands_in_one_state_and_one_that_vanished_is_named() {
         .get("/conservation?since=2999-01-01T00:00:00Z")
         .await;
     assert_eq!((late.status, late.problem()), (422, "invalid-fields"));
+    fanfare.system.stop().await;
+}
+
+async fn keep_for(fanfare: &Fanfare, days: u64) {
+    let rules = json!({ "retentionDays": days, "strict": "off" }).to_string();
+    let admin = fanfare.admin();
+    let set = fanfare.call(&admin, "PUT", "/settings", &rules, &[]).await;
+    assert_eq!(set.status, 200, "{}", set.body);
+}
+
+/// All items of the table whose key holds this text.
+async fn items(fanfare: &Fanfare, text: &str) -> Vec<HashMap<String, AttributeValue>> {
+    let dynamodb = fanfare.system.aws().dynamodb();
+    let table = &fanfare.system.template().tables[0].name;
+    let scanned = dynamodb.scan().table_name(table).send().await.unwrap();
+    let items = scanned.items.unwrap();
+    assert!(scanned.last_evaluated_key.is_none());
+    items
+        .into_iter()
+        .filter(|item| item["pk"].as_s().unwrap().contains(text))
+        .collect()
+}
+
+fn seconds(item: &HashMap<String, AttributeValue>) -> u64 {
+    item["expires"].as_n().unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_network_forgets_is_not_lost_and_what_it_keeps_is_proven_for_as_long() {
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    keep_for(&fanfare, 10).await;
+    fanfare
+        .report(&json!({ "id": "short", "event": "a.b", "data": {} }))
+        .await;
+    settled(&fanfare, &endpoint, "delivered", 1).await;
+    let began = clock.now();
+    let since_then = format!("/conservation?since={began}");
+    let counted = |a: &Answer| a.body["events"] == 1;
+    let count = fanfare.until(&since_then, counted).await;
+    assert_eq!(count.body["holds"], true, "{}", count.body);
+
+    // As DynamoDB does when its time is over.
+    let dynamodb = fanfare.system.aws().dynamodb();
+    for item in items(&fanfare, "#short").await {
+        let delete = dynamodb.delete_item();
+        let delete = delete.table_name(&fanfare.system.template().tables[0].name);
+        let delete = delete.key("pk", item["pk"].clone());
+        let delete = delete.key("sk", item["sk"].clone());
+        delete.send().await.unwrap();
+    }
+    let early = fanfare.get(&since_then).await;
+    assert_eq!(early.body["holds"], false, "it is not: {}", early.body);
+    clock.advance(DAY * 10);
+    let late = fanfare.get(&since_then).await;
+    let counted = (&late.body["holds"], &late.body["events"]);
+    assert_eq!(counted, (&json!(true), &json!(0)), "{}", late.body);
+
+    // Nothing is said about what nobody can know.
+    clock.advance(DAY);
+    let all = fanfare
+        .get("/conservation?since=1970-01-01T00:00:00Z")
+        .await;
+    let known = clock.now().before(DAY * 10).to_string();
+    assert_eq!(all.text("/since"), known);
+    let words = all.text("/explanation");
+    assert!(
+        words.contains("keeps events for 10 days") && words.contains(&known),
+        "{words}"
+    );
+    let old = "/conservation?since=1950-01-01T00:00:00Z&until=1960-01-01T00:00:00Z";
+    let old = fanfare.get(old).await;
+    assert_eq!((old.status, old.problem()), (422, "invalid-fields"));
+    let error = &old.body["errors"][0];
+    assert_eq!(error["field"], "until");
+    assert!(error["message"].to_string().contains("10 days"), "{error}");
+
+    keep_for(&fanfare, 60).await;
+    fanfare
+        .report(&json!({ "id": "long", "event": "a.b", "data": {} }))
+        .await;
+    fanfare
+        .until("/conservation", |a| a.body["events"] == 1)
+        .await;
+    let kept = items(&fanfare, "#long").await;
+    let kept = kept.iter().map(seconds).max();
+    let noted = items(&fanfare, "L#").await;
+    assert_eq!(noted.iter().map(seconds).max(), kept);
     fanfare.system.stop().await;
 }
