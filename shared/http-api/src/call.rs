@@ -139,8 +139,8 @@ impl Call {
         self.request.headers.get(name)?.to_str().ok()
     }
 
-    /// What the caller's `Idempotency-Key` is to remember of a request that is told from others by
-    /// these bytes; `None` without the header.
+    /// What the caller's `Idempotency-Key` is to remember of a request that is told from others at the
+    /// same path by these bytes; `None` without the header.
     ///
     /// # Errors
     /// When the key breaks its rule.
@@ -152,7 +152,9 @@ impl Call {
         let Some(key) = self.header("idempotency-key") else {
             return Ok(None);
         };
-        let memory = Idempotency::of(key, request, now);
+        let path = self.request.raw_path.as_deref().unwrap_or_default();
+        let whole = [path.as_bytes(), b"\n", request].concat();
+        let memory = Idempotency::of(key, &whole, now);
         let broken = || invalid("Idempotency-Key", idempotency::RULE);
         memory.ok_or_else(broken).map(Some)
     }

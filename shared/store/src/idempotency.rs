@@ -4,6 +4,7 @@ use domain::idempotency::Idempotency;
 
 use crate::item::{Reader, n, s};
 use crate::key::Key;
+use crate::transaction::Committed;
 use crate::{Error, Store};
 
 /// What an `Idempotency-Key` made before.
@@ -39,6 +40,39 @@ impl Store {
             made: item.text("made")?.to_owned(),
             request_hash: item.text("request")?.to_owned(),
         }))
+    }
+
+    /// Remembers what is about to be made, unless this key made something before, which is given
+    /// then: of two requests with one key the same is made.
+    ///
+    /// # Errors
+    /// When the table does not answer or the record is unreadable; [`Error::Contended`] when others
+    /// keep being at the same key.
+    pub async fn will_make(
+        &self,
+        network: &NetworkId,
+        memory: &Idempotency,
+        made: String,
+    ) -> Result<Option<Before>, Error> {
+        const OPERATION: &str = "remembering an idempotency key";
+        let remember = self.remember(network, memory, made, OPERATION)?;
+        match self.transact(OPERATION, vec![remember]).await? {
+            Committed::Yes => Ok(None),
+            Committed::Refused => self.made_before(network, memory).await,
+        }
+    }
+
+    /// Forgets what this key made: nothing came of it.
+    ///
+    /// # Errors
+    /// When the table does not answer.
+    pub async fn forget_made(
+        &self,
+        network: &NetworkId,
+        memory: &Idempotency,
+    ) -> Result<(), Error> {
+        let key = Key::idempotency(network, &memory.key_hash);
+        self.forget(key, "forgetting an idempotency key").await
     }
 
     /// The part of a transaction that remembers. Its condition decides the race between two requests

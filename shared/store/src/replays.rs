@@ -6,12 +6,15 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::delivery;
 use domain::event_type::Pattern;
 use domain::id::{DeliveryId, EndpointId, NetworkId, ReplayId};
+use domain::idempotency::Idempotency;
 use domain::replay::{Counts, Job, State, Wanted};
 use domain::time::Timestamp;
 
 use crate::due::refused;
+use crate::idempotency::Before;
 use crate::item::{Item, Reader, expires, n, s};
 use crate::key::{Key, replay_partition};
+use crate::transaction::Committed;
 use crate::{Error, Store};
 
 /// Jobs of an endpoint, newest first.
@@ -24,19 +27,26 @@ pub struct ReplayPage {
 }
 
 impl Store {
-    /// Records a new job.
+    /// Records a new job, unless its `Idempotency-Key` made one before, which is given then.
     ///
     /// # Errors
-    /// When the table does not answer.
-    pub async fn create_replay(&self, job: &Job) -> Result<(), Error> {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(write(job)))
-            .send()
-            .await
-            .map_err(Error::call("recording a replay job"))?;
-        Ok(())
+    /// When the table does not answer; [`Error::Contended`] when others keep being at the same key.
+    pub async fn create_replay(
+        &self,
+        job: &Job,
+        idempotency: Option<&Idempotency>,
+    ) -> Result<Option<Before>, Error> {
+        const OPERATION: &str = "recording a replay job";
+        let mut items = vec![self.put_new(write(job), OPERATION)?];
+        let Some(memory) = idempotency else {
+            self.transact(OPERATION, items).await?;
+            return Ok(None);
+        };
+        items.push(self.remember(&job.network, memory, job.id.to_string(), OPERATION)?);
+        match self.transact(OPERATION, items).await? {
+            Committed::Yes => Ok(None),
+            Committed::Refused => self.made_before(&job.network, memory).await,
+        }
     }
 
     /// # Errors

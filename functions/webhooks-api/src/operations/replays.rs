@@ -5,12 +5,13 @@ use std::time::Duration;
 use domain::delivery;
 use domain::endpoint::Endpoint;
 use domain::id::{EndpointId, ReplayId};
+use domain::idempotency::Idempotency;
 use domain::replay::{DEFAULT_RATE, DEFAULT_STATES, Job, State, Wanted};
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use queue::Outgoing;
 use queue::replay::ReplayMessage;
-use store::{DeliveryFilter, Order};
+use store::{Before, DeliveryFilter, Order};
 
 use super::create::MAX_BODY;
 use super::endpoints::find;
@@ -38,7 +39,11 @@ const TAKEN_AT_ONCE: usize = 500;
     tag = "Deliveries",
     summary = "Send many deliveries of an endpoint again",
     description = "A durable job: it goes on after any crash, queues each delivery it finds once, oldest first, to be sent at the rate asked for, to the URL the endpoint has then. `webhook-id` stays the same.",
-    params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The endpoint's id")),
+    params(
+        ("network" = String, Path, description = "The network (tenant)"),
+        ("id" = String, Path, description = "The endpoint's id"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request answer with the same job, for 24 hours"),
+    ),
     request_body = CreateReplay,
     responses(
         (status = 202, description = "The job; Location is where its progress is", body = ReplayBody),
@@ -52,18 +57,59 @@ pub(crate) fn create_doc() {}
 pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
     let body = call.body(MAX_BODY)?;
+    let now = deps.platform.clock.now();
+    let memory = call.idempotency(&body, now)?;
+    if let Some(memory) = &memory
+        && let Some(before) = deps.store.made_before(&call.network()?, memory).await?
+    {
+        return Ok(accepted(&again(deps, &call, memory, &before).await?));
+    }
     let request: CreateReplay = parse_json(&body)?;
     let endpoint = find(deps, &call).await?;
-    let wanted = wanted(&request, deps.platform.clock.now())?;
+    let wanted = wanted(&request, now)?;
     if !endpoint.is_enabled() {
         return Err(Problem::EndpointDisabled.into());
     }
-    let job = start(deps, &endpoint, wanted).await?;
+    let job = new_job(deps, &endpoint, wanted);
+    let before = deps.store.create_replay(&job, memory.as_ref()).await?;
+    let job = match (before, &memory) {
+        // A twin of this request won the race.
+        (Some(before), Some(memory)) => again(deps, &call, memory, &before).await?,
+        (_, memory) => {
+            set_going(deps, &job, memory.as_ref()).await?;
+            job
+        }
+    };
+    Ok(accepted(&job))
+}
+
+fn accepted(job: &Job) -> Reply {
     let location = format!(
         "/v1/networks/{}/webhooks/{}/replays/{}",
         job.network, job.endpoint, job.id
     );
-    Ok(Reply::json(202, &ReplayBody::of(&job)).header("location", &location))
+    Reply::json(202, &ReplayBody::of(job)).header("location", &location)
+}
+
+/// The job that an earlier request with the same `Idempotency-Key` made, as it is by now. One that
+/// nobody set going is set going: the process may have died before.
+async fn again(
+    deps: &Deps,
+    call: &Call,
+    memory: &Idempotency,
+    before: &Before,
+) -> Result<Job, Failure> {
+    if before.request_hash != memory.request_hash {
+        return Err(Problem::IdempotencyMismatch.into());
+    }
+    let endpoint = EndpointId::parse(call.parameter("id")).ok_or(Problem::Internal)?;
+    let id = ReplayId::parse(&before.made).ok_or(Problem::Internal)?;
+    let found = deps.store.replay(&call.network()?, endpoint, id).await?;
+    let job = found.ok_or(Problem::Internal)?;
+    if job.state == State::Queued {
+        set_going(deps, &job, Some(memory)).await?;
+    }
+    Ok(job)
 }
 
 fn wanted(request: &CreateReplay, now: Timestamp) -> Result<Wanted, Problem> {
@@ -105,15 +151,21 @@ pub(crate) async fn resume(deps: &Deps, endpoint: &Endpoint) -> Result<Job, Fail
         event_types: Vec::new(),
         rate: DEFAULT_RATE,
     };
-    start(deps, endpoint, wanted).await
+    let job = new_job(deps, endpoint, wanted);
+    deps.store.create_replay(&job, None).await?;
+    set_going(deps, &job, None).await?;
+    Ok(job)
 }
 
-/// Records the job, then sets it going. One that the queue does not take is ended at once.
-async fn start(deps: &Deps, endpoint: &Endpoint, wanted: Wanted) -> Result<Job, Failure> {
+fn new_job(deps: &Deps, endpoint: &Endpoint, wanted: Wanted) -> Job {
     let now = deps.platform.clock.now();
     let id = ReplayId::generate(now, deps.platform.random.bytes());
-    let job = Job::new(id, endpoint.network.clone(), endpoint.id, wanted, now);
-    deps.store.create_replay(&job).await?;
+    Job::new(id, endpoint.network.clone(), endpoint.id, wanted, now)
+}
+
+/// Sets a recorded job going; a message more than needed does nothing. One that the queue does not
+/// take is ended at once, and a repeat makes another.
+async fn set_going(deps: &Deps, job: &Job, memory: Option<&Idempotency>) -> Result<(), Failure> {
     let message = ReplayMessage {
         network: job.network.clone(),
         endpoint: job.endpoint,
@@ -128,11 +180,15 @@ async fn start(deps: &Deps, endpoint: &Endpoint, wanted: Wanted) -> Result<Job, 
         if let Err(error) = sent {
             let named = (&job.network, job.endpoint, job.id);
             let reason = Some("its queue did not take it");
+            let now = deps.platform.clock.now();
             deps.store.stop_replay(named, reason, now).await?;
+            if let Some(memory) = memory {
+                deps.store.forget_made(&job.network, memory).await?;
+            }
             return Err(error.into());
         }
     }
-    Ok(job)
+    Ok(())
 }
 
 #[utoipa::path(
@@ -166,6 +222,10 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         .store
         .list_replays(&network, endpoint, before, limit)
         .await?;
+    // The jobs of a deleted endpoint stay visible; one that never was gets a 404.
+    if page.jobs.is_empty() && deps.store.endpoint(&network, endpoint).await?.is_none() {
+        return Err(Problem::NotFound { what: "endpoint" }.into());
+    }
     Ok(Reply::json(
         200,
         &ReplayPageBody {

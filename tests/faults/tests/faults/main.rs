@@ -41,6 +41,8 @@ mod seeds;
 #[cfg(test)]
 mod stage;
 #[cfg(test)]
+mod test_send;
+#[cfg(test)]
 mod time;
 #[cfg(test)]
 mod world;

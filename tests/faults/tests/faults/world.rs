@@ -264,7 +264,7 @@ impl World {
         };
         let id = ReplayId::generate(now, random);
         let job = Job::new(id, self.network.clone(), on.id, wanted, now);
-        self.store.create_replay(&job).await.unwrap();
+        self.store.create_replay(&job, None).await.unwrap();
         job
     }
 

@@ -8,6 +8,7 @@
 
 mod harness;
 
+mod again;
 mod all_deliveries;
 mod answers;
 mod certificates;

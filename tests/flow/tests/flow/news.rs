@@ -179,7 +179,7 @@ async fn a_job_that_is_given_up_is_news_too() {
     let job = Job::new(id, NetworkId::parse("demo").unwrap(), of, wanted, now);
     let table = &fanfare.system.template().tables[0].name;
     let store = store::Store::new(fanfare.system.aws().dynamodb(), table);
-    store.create_replay(&job).await.unwrap();
+    store.create_replay(&job, None).await.unwrap();
     let message =
         json!({ "networkId": "demo", "endpointId": endpoint, "replayId": id.to_string() });
     let dead_letters = "http://sqs.local/000000000000/ReplayDeadLetterQueue";
