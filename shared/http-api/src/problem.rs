@@ -44,6 +44,11 @@ pub enum Problem {
     PreconditionFailed,
     /// The `Idempotency-Key` already belongs to another request body.
     IdempotencyMismatch,
+    /// The `Idempotency-Key` belongs to a request that made something, which was deleted since.
+    MadeAndDeleted {
+        /// E.g. `endpoint`.
+        what: &'static str,
+    },
     /// The network has as many of these as it may have.
     LimitReached {
         /// In the plural, e.g. `endpoints`.
@@ -127,6 +132,7 @@ catalogue! {
     METHOD_NOT_ALLOWED = "method-not-allowed", 405, "The method does not apply here";
     PRECONDITION_FAILED = "precondition-failed", 412, "It was changed meanwhile";
     IDEMPOTENCY_MISMATCH = "idempotency-mismatch", 409, "The Idempotency-Key was used for another request";
+    MADE_AND_DELETED = "made-and-deleted", 409, "What this request made was deleted since";
     LIMIT_REACHED = "limit-reached", 409, "There are as many as there may be";
     EVENT_NOT_ALLOWED = "event-not-allowed", 422, "The network is strict and does not take this event";
     ENDPOINT_DISABLED = "endpoint-disabled", 409, "The endpoint is disabled";
@@ -201,6 +207,7 @@ impl Problem {
             Self::MethodNotAllowed { .. } => &METHOD_NOT_ALLOWED,
             Self::PreconditionFailed => &PRECONDITION_FAILED,
             Self::IdempotencyMismatch => &IDEMPOTENCY_MISMATCH,
+            Self::MadeAndDeleted { .. } => &MADE_AND_DELETED,
             Self::LimitReached { .. } | Self::TooManyKeys { .. } => &LIMIT_REACHED,
             Self::EventNotAllowed(_) => &EVENT_NOT_ALLOWED,
             Self::EndpointDisabled => &ENDPOINT_DISABLED,
@@ -243,6 +250,7 @@ impl Problem {
             | Self::MethodNotAllowed { .. }
             | Self::PreconditionFailed
             | Self::IdempotencyMismatch
+            | Self::MadeAndDeleted { .. }
             | Self::LimitReached { .. }
             | Self::TooManyKeys { .. }
             | Self::EndpointDisabled
@@ -310,6 +318,9 @@ impl Problem {
                 "read it again, and repeat the request if it is still wanted; an If-Match takes the new ETag".to_owned()
             }
             Self::IdempotencyMismatch => "use a new Idempotency-Key for a new request".to_owned(),
+            Self::MadeAndDeleted { what } => format!(
+                "the {what} that this request made was deleted since; use a new Idempotency-Key to make another"
+            ),
             Self::LimitReached { what, most } => {
                 format!("a network may have at most {most} {what}; delete one first")
             }

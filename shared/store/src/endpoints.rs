@@ -32,14 +32,15 @@ pub enum Created {
 }
 
 impl Store {
-    /// Stores a new endpoint and raises the network's endpoint version, together or not at all.
+    /// Stores a new endpoint and raises the network's endpoint version, together or not at all. With
+    /// an idempotency key goes what it is to say was made.
     ///
     /// # Errors
     /// When the table does not answer; [`Error::Contended`] when others keep changing the same.
     pub async fn create_endpoint(
         &self,
         endpoint: &Endpoint,
-        idempotency: Option<&Idempotency>,
+        idempotency: Option<(&Idempotency, String)>,
     ) -> Result<Created, Error> {
         const OPERATION: &str = "creating an endpoint";
         let mut items = vec![
@@ -47,12 +48,15 @@ impl Store {
             self.count_endpoint(&endpoint.network)?,
             self.keys_in_use(&endpoint.network, endpoint.id, OPERATION)?,
         ];
-        if let Some(memory) = idempotency {
-            let made = endpoint.id.to_string();
-            items.push(self.remember(&endpoint.network, memory, made, OPERATION)?);
-        }
         let network = &endpoint.network;
-        let before = match (self.transact(OPERATION, items).await?, idempotency) {
+        let memory = match idempotency {
+            None => None,
+            Some((memory, made)) => {
+                items.push(self.remember(network, memory, made, OPERATION)?);
+                Some(memory)
+            }
+        };
+        let before = match (self.transact(OPERATION, items).await?, memory) {
             (Committed::Yes, _) => return Ok(Created::Now),
             (Committed::Refused, Some(memory)) => self.made_before(network, memory).await?,
             (Committed::Refused, None) => None,

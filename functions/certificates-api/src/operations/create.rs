@@ -133,8 +133,8 @@ async fn made_before(
     }
     let id = CredentialId::parse(&before.made).ok_or(Problem::Internal)?;
     let record = deps.store.credential(network, id).await?;
-    let record = record.ok_or(Problem::NotFound {
-        what: "certificate any more",
+    let record = record.ok_or(Problem::MadeAndDeleted {
+        what: "certificate",
     })?;
     // What was good then may have ended since; it was made all the same.
     let warnings = judged(request, memory.now).map(|(_, good)| good.warnings);

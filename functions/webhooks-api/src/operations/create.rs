@@ -1,7 +1,7 @@
 use domain::endpoint::{Disabled, Endpoint, Limits, Published, SecretRef, disabled};
 use domain::id::{EndpointId, NetworkId};
 use domain::idempotency::Idempotency;
-use domain::signing::Key;
+use domain::signing::{Key, Secret};
 use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use serde_json::json;
@@ -27,7 +27,7 @@ pub(crate) const MAX_BODY: usize = 64 * 1024;
     description = "The answer shows the shared secret this once. At most 10,000 endpoints per network.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
-        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request answer the same, for 24 hours"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a repeat of this request answer the same, for 24 hours: with the same secret as long as that signs, with 409 `made-and-deleted` once the endpoint is deleted"),
     ),
     request_body = CreateEndpoint,
     responses(
@@ -64,7 +64,10 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         .vault
         .add(&network, endpoint.id, &key, &sensitive)
         .await?;
-    let made = deps.store.create_endpoint(&endpoint, memory.as_ref()).await;
+    let remembered = memory
+        .as_ref()
+        .map(|memory| (memory, Made::of(&endpoint, &key).text()));
+    let made = deps.store.create_endpoint(&endpoint, remembered).await;
     let refused = match &made {
         Ok(made) => *made != Created::Now,
         // One that may have been made all the same keeps its key.
@@ -76,7 +79,11 @@ pub(crate) async fn create(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     match made? {
         Created::Now => {
             news::report(deps, "endpoint.created", &endpoint, &json!({})).await;
-            Ok(created(&endpoint, &key))
+            Ok(created(
+                &endpoint,
+                key.secret().map(|secret| secret.expose()),
+                None,
+            ))
         }
         Created::Full => Err(Problem::LimitReached {
             what: "endpoints",
@@ -160,7 +167,43 @@ pub(crate) fn published(key: &Key) -> Option<Published> {
     Some(Published { key, until: None })
 }
 
-/// The answer that an earlier request with the same key got.
+/// What a creation's `Idempotency-Key` remembers: the endpoint, and which key its answer showed.
+struct Made {
+    id: EndpointId,
+    /// Of the shared secret; empty without one.
+    fingerprint: String,
+}
+
+impl Made {
+    fn of(endpoint: &Endpoint, key: &Key) -> Self {
+        Self {
+            id: endpoint.id,
+            fingerprint: key.secret().map(fingerprint).unwrap_or_default(),
+        }
+    }
+
+    fn text(&self) -> String {
+        format!("{} {}", self.id, self.fingerprint)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let (id, fingerprint) = text.split_once(' ').unwrap_or((text, ""));
+        Some(Self {
+            id: EndpointId::parse(id)?,
+            fingerprint: fingerprint.to_owned(),
+        })
+    }
+}
+
+/// Tells one secret from another and says nothing else about it: what it signs a fixed text with, cut
+/// short, so that it is no signature.
+fn fingerprint(secret: &Secret) -> String {
+    let signature = secret.sign_amity(b"the secret that the answer showed");
+    signature.chars().take(16).collect()
+}
+
+/// The answer that an earlier request with the same key got. The secret it showed is shown again
+/// while it signs, and no other in its place: another was shown to whoever rotated.
 async fn again(
     deps: &Deps,
     network: &NetworkId,
@@ -170,26 +213,29 @@ async fn again(
     if before.request_hash != memory.request_hash {
         return Err(Problem::IdempotencyMismatch.into());
     }
-    let id = EndpointId::parse(&before.made).ok_or(Problem::Internal)?;
-    let endpoint = deps
-        .store
-        .endpoint(network, id)
-        .await?
-        .ok_or(Problem::NotFound {
-            what: "endpoint any more",
-        })?;
+    let made = Made::parse(&before.made).ok_or(Problem::Internal)?;
+    let found = deps.store.endpoint(network, made.id).await?;
+    let endpoint = found.ok_or(Problem::MadeAndDeleted { what: "endpoint" })?;
+    if made.fingerprint.is_empty() {
+        return Ok(created(&endpoint, None, None));
+    }
     let material = deps
         .vault
-        .material(network, endpoint.secret, id, memory.now)
+        .material(network, endpoint.secret, made.id, memory.now)
         .await?;
-    let key = material.keys().next().ok_or(Problem::Internal)?;
-    Ok(created(&endpoint, key))
+    let mut secrets = material.keys().filter_map(Key::secret);
+    let shown = secrets.find(|secret| fingerprint(secret) == made.fingerprint);
+    let why = shown.is_none().then_some(ROTATED);
+    Ok(created(&endpoint, shown.map(Secret::expose), why))
 }
 
-fn created(endpoint: &Endpoint, key: &Key) -> Reply {
+const ROTATED: &str = "this request made the endpoint before; the secret that its answer showed was rotated since and signs no more, so there is none to show";
+
+fn created(endpoint: &Endpoint, secret: Option<&str>, explanation: Option<&'static str>) -> Reply {
     let body = CreatedEndpoint {
         endpoint: EndpointBody::of(endpoint),
-        secret: key.secret().map(|secret| secret.expose().to_owned()),
+        secret: secret.map(str::to_owned),
+        explanation,
     };
     let place = format!("/v1/networks/{}/webhooks/{}", endpoint.network, endpoint.id);
     Reply::json(201, &body)

@@ -414,6 +414,9 @@ pub(crate) struct CreatedEndpoint {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(pattern = "^whsec_[A-Za-z0-9+/=]+$")]
     pub(crate) secret: Option<String>,
+    /// Why a repeat of the request shows no secret.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) explanation: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]

@@ -74,3 +74,42 @@ async fn a_test_asked_for_twice_under_one_key_is_sent_once() {
     assert_ne!(without.text("/eventId"), first.text("/eventId"));
     fanfare.system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_creation_asked_for_again_shows_the_secret_it_showed_or_none() {
+    let fanfare = Fanfare::start().await;
+    let wanted = json!({ "url": "https://hooks.example.com/", "eventTypes": ["a.b"] });
+    let create = || keyed(&fanfare, "k", "/webhooks", &wanted);
+    let first = create().await;
+    assert_eq!(first.status, 201, "{}", first.body);
+    assert_eq!(create().await.body, first.body);
+    let endpoint = format!("/webhooks/{}", first.text("/id"));
+    let rotate = async |grace: u32| {
+        let path = format!("{endpoint}/secret/rotations");
+        let body = json!({ "graceSeconds": grace });
+        let rotated = fanfare.post(&fanfare.admin(), &path, &body).await;
+        assert_eq!(rotated.status, 201, "{}", rotated.body);
+        rotated.text("/secret")
+    };
+    rotate(3600).await;
+    let still = create().await;
+    assert_eq!(
+        still.text("/secret"),
+        first.text("/secret"),
+        "it signs still"
+    );
+    let newest = rotate(0).await;
+    let later = create().await;
+    assert_eq!((later.status, later.text("/id")), (201, first.text("/id")));
+    assert_eq!(later.body.get("secret"), None, "{newest}");
+    assert!(later.text("/explanation").contains("rotated"));
+
+    let admin = fanfare.admin();
+    let deleted = fanfare.call(&admin, "DELETE", &endpoint, "", &[]).await;
+    assert_eq!(deleted.status, 204);
+    let gone = create().await;
+    assert_eq!((gone.status, gone.problem()), (409, "made-and-deleted"));
+    let another = keyed(&fanfare, "another", "/webhooks", &wanted).await;
+    assert_eq!(another.status, 201, "{}", another.body);
+    fanfare.system.stop().await;
+}
