@@ -1,6 +1,9 @@
+use domain::address::AddressPolicy;
 use domain::endpoint::{Disabled, Endpoint, Limits, disabled};
+use domain::header::HeaderValue;
 use domain::operational::News;
 use domain::time::Timestamp;
+use domain::webhook_url::WebhookUrl;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
 use serde_json::json;
 use vault::{Edit, Headers};
@@ -21,7 +24,7 @@ use crate::shape::{EndpointBody, UpdateEndpoint, all_types};
     operation_id = "updateEndpoint",
     tag = "Webhooks",
     summary = "Change an endpoint",
-    description = "Deliveries already owed go to the new URL. Setting `enabled` to true resumes what was parked, as `POST …/enable` does. The way of signing is changed by a rotation.",
+    description = "Deliveries already owed go to the new URL. One at another scheme, host or port takes no sensitive header value along: give the values again in the same request, or leave the headers out. Setting `enabled` to true resumes what was parked, as `POST …/enable` does. The way of signing is changed by a rotation.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
@@ -97,6 +100,14 @@ fn changed(
     now: Timestamp,
 ) -> Result<(Endpoint, Option<Headers>), Problem> {
     let mut fields = Fields::default();
+    let url = request
+        .url
+        .as_ref()
+        .map(|url| fields.url(url, deps.policy, &deps.own_names));
+    let url = url.unwrap_or_else(|| before.url.clone());
+    if would_send_elsewhere(&before, &url, &request, deps.policy) {
+        fields.broken("headers", "values_required", ELSEWHERE);
+    }
     let chosen = request
         .headers
         .map(|headers| choose(&mut fields, &headers.unwrap_or_default(), kept));
@@ -105,9 +116,7 @@ fn changed(
         Some(chosen) => (chosen.headers, Some(chosen.sensitive)),
     };
     let after = Endpoint {
-        url: request.url.map_or(before.url, |url| {
-            fields.url(&url, deps.policy, &deps.own_names)
-        }),
+        url,
         description: request.description.map_or(before.description, |text| {
             fields.description(text.unwrap_or_default())
         }),
@@ -147,6 +156,35 @@ fn changed(
     };
     fields.check()?;
     Ok((after, sensitive))
+}
+
+const ELSEWHERE: &str = "must be given with the values of all sensitive headers, because the new url is at another scheme, host or port: a value that nobody can read again goes nowhere but where it was meant for. Leave out the headers that the new receiver does not need";
+
+/// Whether sensitive values that the request does not give would go to another origin than the one
+/// they were given for. Who may change a URL must not learn them by that.
+fn would_send_elsewhere(
+    before: &Endpoint,
+    url: &str,
+    request: &UpdateEndpoint,
+    policy: AddressPolicy,
+) -> bool {
+    let keeps = match &request.headers {
+        None => before
+            .headers
+            .iter()
+            .any(|header| header.value == HeaderValue::Sensitive),
+        Some(headers) => headers
+            .iter()
+            .flatten()
+            .any(|header| header.sensitive && header.value.is_none()),
+    };
+    let origin = |url: &str| {
+        let url = WebhookUrl::parse(url, policy).ok()?;
+        Some((url.is_tls(), url.host().to_owned(), url.port()))
+    };
+    let after = origin(url);
+    // One that is no URL is refused for that.
+    keeps && after.is_some() && after != origin(&before.url)
 }
 
 fn switched(before: Option<Disabled>, enabled: Option<bool>, now: Timestamp) -> Option<Disabled> {

@@ -81,7 +81,8 @@ fn enabled() -> bool {
 pub(crate) struct HeaderInput {
     #[schema(example = "x-api-key", max_length = 64)]
     pub(crate) name: String,
-    /// May be left out of a change to keep a sensitive value as it is.
+    /// May be left out of a change to keep a sensitive value as it is, unless the change moves the
+    /// endpoint to another scheme, host or port.
     #[serde(default)]
     #[schema(max_length = 1024)]
     pub(crate) value: Option<String>,

@@ -331,3 +331,44 @@ async fn an_endpoint_gets_its_format_its_headers_and_what_its_filter_lets_throug
     }
     fanfare.system.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sensitive_value_goes_to_no_other_origin_than_it_was_given_for() {
+    let fanfare = Fanfare::start().await;
+    let (meant, other) = (Receiver::accepting().await, Receiver::accepting().await);
+    let header = json!({ "name": "x-key", "value": "hush", "sensitive": true });
+    let fields = json!({ "headers": [header, { "name": "x-open", "value": "o" }] });
+    let (endpoint, _) = made(&fanfare, &meant.url(), fields).await;
+    let path = format!("/webhooks/{endpoint}");
+    let patch = async |change: Value| {
+        let admin = fanfare.admin();
+        fanfare
+            .call(&admin, "PATCH", &path, &change.to_string(), &[])
+            .await
+    };
+    let kept = json!([{ "name": "x-key", "sensitive": true }]);
+    for change in [
+        json!({ "url": other.url() }),
+        json!({ "url": other.url(), "headers": kept }),
+        json!({ "url": meant.url().replace("127.0.0.1", "localhost") }),
+        json!({ "url": meant.url().replace("http:", "https:") }),
+    ] {
+        let refused = patch(change.clone()).await;
+        assert_eq!(refused.status, 422, "{change}: {}", refused.body);
+        let error = &refused.body["errors"][0];
+        assert_eq!(error["field"], "headers", "{change}: {error}");
+        assert_eq!(error["rule"], "values_required", "{change}: {error}");
+    }
+    // Another path of the same receiver is where it was meant for.
+    let path_of_it = format!("{}else", meant.url());
+    let moved = patch(json!({ "url": path_of_it, "headers": kept })).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    let given = json!([{ "name": "x-key", "value": "new", "sensitive": true }]);
+    let moved = patch(json!({ "url": other.url(), "headers": given })).await;
+    assert_eq!(moved.status, 200, "{}", moved.body);
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    assert_eq!(other.wait_for(1).await[0].header("x-key"), "new");
+    let without = patch(json!({ "url": meant.url(), "headers": null })).await;
+    assert_eq!(without.status, 200, "{}", without.body);
+    fanfare.system.stop().await;
+}
