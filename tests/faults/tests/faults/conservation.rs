@@ -50,7 +50,8 @@ fn an_hour_that_does_not_fit_in_an_answer_goes_on_in_the_next() {
         world.run().await;
         let now = Timestamp::from_millis(world.stage.time.now());
         let store = &world.store;
-        let taken = store.taken_in(&[Hour::of(now)], Some(&world.network), None, now);
+        let hours = [Hour::of(now)];
+        let taken = store.taken_in(&hours, Some(&world.network), None, now);
         let events = taken.await.unwrap().events;
         assert_eq!(events.len(), EVENTS, "the story lies in one hour");
         // A batch that was received twice is noted twice.
