@@ -87,6 +87,8 @@ pub(crate) async fn fan_out(
             return Ok(Fanned::Duplicate);
         }
     };
+    // Lambda may hold a batch back until somebody else has it too.
+    let continued = continued || received.since(record.first_received) > PROMPT;
     let body = EventBody::riding(&event).filter(|_| rides(&event, destinations.len()));
     let owing = Owing {
         deps,
@@ -124,6 +126,10 @@ pub(crate) async fn fan_out(
         },
     })
 }
+
+/// A message that is worked on so soon after it was received is the only one: what is sent for it goes
+/// without a look at the record, because whoever gets the message next sends long after that.
+const PROMPT: Duration = Duration::from_secs(10);
 
 /// The messages of parked deliveries whose endpoint was enabled between the read and the record.
 /// Whoever enables one from now on finds its parked deliveries.
@@ -205,7 +211,7 @@ impl Owing<'_> {
             parked: cause.is_some(),
             message: Outgoing {
                 body: message.write(),
-                group: endpoint.to_string(),
+                group: message.group(),
                 delay: Duration::ZERO,
             },
         })

@@ -180,7 +180,7 @@ fn message(endpoint: &Endpoint, delivery: &Delivery, delay: Duration) -> Outgoin
     };
     Outgoing {
         body: message.write(),
-        group: endpoint.id.to_string(),
+        group: message.group(),
         delay,
     }
 }

@@ -107,7 +107,7 @@ fn message(due: &Due, now: Timestamp) -> Outgoing {
     let delay = due.next.since(now).min(MAX_DELAY);
     Outgoing {
         body: message.write(),
-        group: due.id.endpoint().to_string(),
+        group: message.group(),
         delay,
     }
 }

@@ -209,7 +209,7 @@ async fn rate(
                 per_second,
                 version,
             };
-            let latest = (!is_first_try(message)).then(|| now.after(SOON));
+            let latest = (!message.is_first_try()).then(|| now.after(SOON));
             let (network, id) = (&known.endpoint.network, known.endpoint.id);
             let store = &deps.store;
             store.reserve_rate(network, id, pace, latest, now).await?
@@ -253,10 +253,6 @@ fn kept(turn: Turn, today: u32, now: Timestamp) -> (Option<Timestamp>, u32) {
         return (None, missed.saturating_add(1));
     }
     (Some(at), missed)
-}
-
-fn is_first_try(message: &DeliveryMessage) -> bool {
-    message.attempt == 1 && !message.repeated
 }
 
 /// A random while from now, twice as long each time, so that a backlog of late attempts that is much

@@ -157,7 +157,7 @@ async fn send_to(deps: &Deps, queue: &Queue, later: Vec<Later>) -> Vec<(String, 
     let now = deps.platform.clock.now();
     let outgoing = later.iter().map(|later| Outgoing {
         body: later.message.write(),
-        group: later.message.delivery.endpoint().to_string(),
+        group: later.message.group(),
         delay: later.at.since(now),
     });
     let outgoing: Vec<_> = outgoing.collect();

@@ -3,8 +3,8 @@
 //! An error page that shows the request it got is common, and the attempt log is for everybody who
 //! may look at deliveries. So the values that were sent are cut out of an answer before any of it is
 //! kept. An answer can spell a value in ways without end; the ones that echoing receivers use are
-//! found: the value as it is, each long word of it (the token after `Bearer`), the text of a JSON
-//! string, and its beginning where the answer was cut.
+//! found: the value as it is, each long word of it (the token after `Bearer`), as the text of a JSON
+//! string or of HTML, the way common libraries write these, and its beginning where the answer was cut.
 
 use domain::attempt::Response;
 use vault::Material;
@@ -15,6 +15,63 @@ const SHORTEST: usize = 4;
 
 /// A word that is a part of a value and shorter can be the name of a scheme.
 const SHORTEST_WORD: usize = 8;
+
+/// How one character is written where it is not written as it is.
+type Spell = fn(char) -> Option<String>;
+
+const SPELLINGS: [Spell; 7] = [
+    |_| None,
+    json,
+    // PHP's json_encode
+    |c| {
+        if c == '/' {
+            Some("\\/".to_owned())
+        } else {
+            json(c)
+        }
+    },
+    // Go's encoding/json, and Rails
+    |c| {
+        if matches!(c, '<' | '>' | '&') {
+            Some(unicode(c))
+        } else {
+            json(c)
+        }
+    },
+    // Python's html.escape
+    |c| html(c, "&#x27;", "/"),
+    // PHP's htmlspecialchars, Ruby's CGI.escapeHTML and Go's html/template, but for quotes
+    |c| html(c, "&#39;", "/"),
+    // what OWASP advises
+    |c| html(c, "&#x27;", "&#x2F;"),
+];
+
+fn json(c: char) -> Option<String> {
+    matches!(c, '"' | '\\').then(|| format!("\\{c}"))
+}
+
+fn unicode(c: char) -> String {
+    format!("\\u{:04x}", u32::from(c))
+}
+
+fn html(c: char, apostrophe: &str, slash: &str) -> Option<String> {
+    let written = match c {
+        '&' => "&amp;",
+        '<' => "&lt;",
+        '>' => "&gt;",
+        '"' => "&quot;",
+        '\'' => apostrophe,
+        '/' => slash,
+        _ => return None,
+    };
+    Some(written.to_owned())
+}
+
+fn spelled(text: &str, spell: Spell) -> String {
+    text.chars()
+        .map(|c| spell(c).unwrap_or_else(|| c.to_string()))
+        .collect()
+}
 
 const MASK: &str = "[sensitive]";
 
@@ -32,15 +89,11 @@ impl Hidden {
             let words = value.split_ascii_whitespace();
             let words = words.filter(|word| word.len() >= SHORTEST_WORD);
             for text in words.chain([value]).filter(|text| text.len() >= SHORTEST) {
-                let quoted = Zeroizing::new(serde_json::Value::from(text).to_string());
-                let inner = quoted.trim_matches('"');
-                if inner != text {
-                    texts.push(Zeroizing::new(inner.to_owned()));
-                }
-                texts.push(Zeroizing::new(text.to_owned()));
+                texts.extend(SPELLINGS.map(|spell| Zeroizing::new(spelled(text, spell))));
             }
         }
-        texts.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        texts.sort_by(|one, other| (other.len(), other.as_str()).cmp(&(one.len(), one.as_str())));
+        texts.dedup();
         Self(texts)
     }
 
@@ -111,6 +164,22 @@ mod tests {
             ("Bearer abcdefgh", "got Bearer abcdefgh", "got [sensitive]"),
             ("Bearer abcdefgh", "token abcdefgh!", "token [sensitive]!"),
             (r#"a"b\c"#, r#"{"x":"a\"b\\c"}"#, r#"{"x":"[sensitive]"}"#),
+            (
+                "Bearer ab/cdefgh+xyz==",
+                r#"{"auth":"Bearer ab\/cdefgh+xyz=="}"#,
+                r#"{"auth":"[sensitive]"}"#,
+            ),
+            (
+                "a<b&c/d'e",
+                r"\u003c a\u003cb\u0026c/d'e",
+                r"\u003c [sensitive]",
+            ),
+            (
+                "a<b&c/d'e",
+                "<pre>a&lt;b&amp;c/d&#39;e</pre>",
+                "<pre>[sensitive]</pre>",
+            ),
+            ("a<b&c/d'e", "a&lt;b&amp;c&#x2F;d&#x27;e.", "[sensitive]."),
             ("TOPSECRET", "TOPSECRETTOPSECRET", "[sensitive][sensitive]"),
             ("abc", "abc", "abc"),
             ("TOPSECRET", "nothing of it", "nothing of it"),

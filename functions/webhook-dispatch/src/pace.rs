@@ -2,9 +2,9 @@
 //!
 //! A batch is done when its slowest attempt is, and only so many batches are worked at once. A few
 //! webhooks a second to a receiver that answers well but late would therefore take all places and
-//! make everybody's webhooks wait, and no breaker would open. So dispatchers count slow attempts
-//! together; who counts one too many writes that the endpoint is slow, every other dispatcher reads
-//! it with what else it knows of the endpoint, and [`admission`](crate::admission) sends its webhooks
+//! make everybody's webhooks wait, and no breaker would open. So dispatchers count together the seconds
+//! that attempts last too long; who counts one too many writes that the endpoint is slow, every other
+//! dispatcher reads it with what else it knows of the endpoint, and [`admission`](crate::admission) sends its webhooks
 //! on to the slow queue, whose places are for slow endpoints only.
 //!
 //! What is fast pays nothing for it, and while an endpoint is known to be slow nothing is counted.
@@ -22,15 +22,17 @@ use crate::tell;
 /// What `post` gives; on the way, that it takes long is noted.
 pub(crate) async fn watched<T>(deps: &Deps, known: &Known, post: impl Future<Output = T>) -> T {
     let mut post = pin!(post);
-    if let Ok(answer) = timeout(SLOW, &mut post).await {
-        return answer;
-    }
-    // Before the answer is there, because until the others know, each new webhook takes a place. But
-    // no answer waits for it.
-    tokio::select! {
-        biased;
-        answer = &mut post => answer,
-        () = Box::pin(note(deps, known)) => post.await,
+    loop {
+        if let Ok(answer) = timeout(SLOW, &mut post).await {
+            return answer;
+        }
+        // Before the answer is there, because until the others know, each new webhook takes a place.
+        // But no answer waits for it.
+        tokio::select! {
+            biased;
+            answer = &mut post => return answer,
+            () = Box::pin(note(deps, known)) => {}
+        }
     }
 }
 

@@ -31,16 +31,18 @@ const FIRST_PROBE: Duration = Duration::from_secs(5);
 /// The longest wait between probes, which is also the longest that SQS holds a message back.
 const LONGEST_PROBE: Duration = Duration::from_secs(900);
 
-/// An answer that takes longer is slow. A batch of webhooks is done when the last of them is
-/// answered, so this is about what an endpoint costs the others.
+/// An attempt that still lasts after so long is counted, and again each time it has lasted so much
+/// longer. A batch of webhooks is done when the last of them is answered, so the count is the seconds for
+/// which the endpoint kept others from a place.
 pub const SLOW: Duration = Duration::from_secs(1);
 
-/// Slow attempts are counted for so long, and then anew.
+/// These seconds are counted for so long, and then anew.
 pub const COUNTED_FOR: Duration = Duration::from_secs(10);
 
-/// So many in that time make an endpoint slow: one a second. Fewer, even if each takes as long as an
-/// attempt may, leave two thirds of the hundred places of the webhook queue free.
-const MANY: u32 = 10;
+/// So many in that time make an endpoint slow: it holds two places all the time, of the hundred that
+/// the webhook queue has. Fifty endpoints together hold them all before one of them is noticed; a
+/// single attempt is not noticed however long it lasts.
+const MANY: u32 = 20;
 
 /// How long an endpoint counts as slow after it was seen to be. Long enough that finding it out again
 /// costs the others little, short enough that one that was made faster is soon done with it.
@@ -217,14 +219,14 @@ impl Health {
         self.as_of(now).slow_until.is_some()
     }
 
-    /// Whether slow attempts need no counting at `now`, because the endpoint counts as slow for a good
+    /// Whether slow seconds need no counting at `now`, because the endpoint counts as slow for a good
     /// while longer.
     #[must_use]
     pub fn is_known_slow(&self, now: Timestamp) -> bool {
         self.is_slow(now.after(SLOW_FOR / 2))
     }
 
-    /// After `seen` slow attempts in the time for which they are counted; `None` when they are too few,
+    /// After `seen` slow seconds in the time for which they are counted; `None` when they are too few,
     /// or tell nothing new.
     #[must_use]
     pub fn slowed(self, seen: u32, now: Timestamp) -> Option<Self> {

@@ -18,6 +18,8 @@ pub struct Record {
     pub receive_count: u32,
     /// When SQS took it: the moment an event was accepted.
     pub sent: Timestamp,
+    /// When it was received first; as good as the moment it was sent when SQS does not say.
+    pub first_received: Timestamp,
     /// The fair-queue group it was sent in, when known.
     pub group: Option<String>,
 }
@@ -64,11 +66,14 @@ pub fn respond<'a>(failed: impl Iterator<Item = &'a str>) -> SqsBatchResponse {
 
 fn read(message: SqsMessage) -> Record {
     let number = |name: &str| attribute(&message.attributes, name)?.parse::<u64>().ok();
+    let sent = Timestamp::from_millis(number("SentTimestamp").unwrap_or_default());
+    let first_received = number("ApproximateFirstReceiveTimestamp").map(Timestamp::from_millis);
     Record {
         receive_count: number("ApproximateReceiveCount")
             .and_then(|count| u32::try_from(count).ok())
             .unwrap_or(1),
-        sent: Timestamp::from_millis(number("SentTimestamp").unwrap_or_default()),
+        sent,
+        first_received: first_received.unwrap_or(sent),
         group: attribute(&message.attributes, "MessageGroupId").map(str::to_owned),
         message_id: message.message_id.unwrap_or_default(),
         body: message.body.unwrap_or_default(),

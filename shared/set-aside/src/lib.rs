@@ -137,6 +137,7 @@ mod tests {
             body: body.to_owned(),
             receive_count: 1,
             sent: Timestamp::EPOCH,
+            first_received: Timestamp::EPOCH,
             group: group.map(str::to_owned),
         };
         whose(source, &record).map(|network| network.to_string())

@@ -12,7 +12,7 @@ use crate::item::{Item, Reader, n};
 use crate::key::Key;
 use crate::{Error, Store};
 
-/// When the table may delete a count of slow attempts: long after the stretch it is for.
+/// When the table may delete a count of slow seconds: long after the stretch it is for.
 const COUNT_KEPT: Duration = Duration::from_secs(3600);
 
 /// An endpoint's health as recorded, and which record that was.
@@ -20,7 +20,8 @@ const COUNT_KEPT: Duration = Duration::from_secs(3600);
 pub struct KnownHealth {
     /// The default when there is no record.
     pub health: Health,
-    /// Grows by one with each change; 0 when there is no record.
+    /// Grows with each change; 0 when there is no record. A new record begins at the time at which it
+    /// was written, in milliseconds, so it is none that was deleted before.
     pub version: u64,
 }
 
@@ -64,20 +65,28 @@ impl Store {
         before: KnownHealth,
         after: Health,
     ) -> Result<Option<KnownHealth>, Error> {
+        let begins = after.failing_since.max(after.slow_until);
         let known = KnownHealth {
             health: after,
-            version: before.version.saturating_add(1),
+            version: before
+                .version
+                .saturating_add(1)
+                .max(begins.map_or(0, Timestamp::millis)),
         };
-        let sent = self
+        let put = self
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(write(network, id, known)))
-            // The race: two dispatchers saw the same record; only one may build on it.
-            .condition_expression("attribute_not_exists(pk) OR version = :before")
-            .expression_attribute_values(":before", n(before.version))
-            .send()
-            .await;
+            .set_item(Some(write(network, id, known)));
+        // The race: two dispatchers saw the same record, or one saw a record that was deleted since,
+        // because the endpoint got well or was enabled; only who saw what is there may build on it.
+        let put = if before.version == 0 {
+            put.condition_expression("attribute_not_exists(pk)")
+        } else {
+            put.condition_expression("version = :before")
+                .expression_attribute_values(":before", n(before.version))
+        };
+        let sent = put.send().await;
         match sent {
             Ok(_) => Ok(Some(known)),
             Err(error) => match error.as_service_error() {
@@ -87,7 +96,7 @@ impl Store {
         }
     }
 
-    /// Counts a slow attempt at `now`: how many there were in the stretch of time that it lies in, this
+    /// Counts a slow second at `now`: how many there were in the stretch of time that it lies in, this
     /// one included.
     ///
     /// # Errors
@@ -98,7 +107,7 @@ impl Store {
         id: EndpointId,
         now: Timestamp,
     ) -> Result<u32, Error> {
-        const OPERATION: &str = "counting slow attempts";
+        const OPERATION: &str = "counting slow seconds";
         let stretch = now.seconds() / COUNTED_FOR.as_secs();
         let counted = self
             .update(&Key::slow_count(network, id, stretch))

@@ -90,7 +90,7 @@ async fn send(deps: &Deps, delivery: &Delivery, endpoint: &Endpoint, now: Timest
     };
     let outgoing = Outgoing {
         body: message.write(),
-        group: endpoint.id.to_string(),
+        group: message.group(),
         delay: Duration::ZERO,
     };
     for sent in deps.retries.send(&[outgoing]).await {

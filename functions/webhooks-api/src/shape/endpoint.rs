@@ -272,8 +272,8 @@ pub(crate) struct HealthBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) next_probe_at: Option<String>,
-    /// While many of its answers take longer than a second: until then its webhooks are sent from a
-    /// queue of their own, so that they delay no other endpoint's.
+    /// While many of its answers take seconds: until then its webhooks are sent from a queue of their
+    /// own, so that they delay no other endpoint's.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) slow_until: Option<String>,

@@ -235,6 +235,24 @@ impl DeliveryMessage {
         })
     }
 
+    /// Whether nobody tried the delivery before, nor may have.
+    #[must_use]
+    pub fn is_first_try(&self) -> bool {
+        self.attempt == 1 && !self.repeated
+    }
+
+    /// The fair-queue group it is sent in: its endpoint's, or the one of what is late there. So no
+    /// fresh event waits behind a backlog of retries and replays, wherever both are in one queue.
+    #[must_use]
+    pub fn group(&self) -> String {
+        let endpoint = self.delivery.endpoint();
+        if self.is_first_try() {
+            endpoint.to_string()
+        } else {
+            format!("{endpoint}/late")
+        }
+    }
+
     /// The event as the receiver is told it, when it rode along.
     #[must_use]
     pub fn riding_event(&self) -> Option<Event> {

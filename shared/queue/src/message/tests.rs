@@ -143,6 +143,7 @@ proptest! {
         };
         let read = DeliveryMessage::read(&sent.write()).unwrap();
         prop_assert_eq!(read.write(), sent.write());
+        prop_assert_eq!(read.group().ends_with("/late"), attempt > 1 || repeated);
         prop_assert_eq!((read.turn, read.slow, read.first_sent), (turn, slow, sent.first_sent));
         prop_assert_eq!(read.riding_event().map(|e| e.data.get().to_owned()), rides.then(|| data.get().to_owned()));
     }

@@ -129,8 +129,11 @@ impl World {
             && stage.goes_wrong(stage.plan.rates.held)
         {
             hold = stage.chance.millis(0..600_000);
-            // By then the messages may be handed out again, to be worked on at the same time.
-            self.note_copies(batch);
+            // By then the messages may be handed out again, to be worked on at the same time. Fan-out
+            // knows that, and marks what it sends.
+            if kind != Kind::Fanout || stage.plan.push.is_some() {
+                self.note_copies(batch);
+            }
         }
         let begun = self.begun.entry(kind).or_default();
         let dies = match stage.plan.death {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use domain::attempt::Demand;
 use domain::health::{Health, Open};
 use domain::time::Timestamp;
 use queue::message::DeliveryMessage;
@@ -117,5 +118,29 @@ fn a_message_with_something_to_attempt_is_the_probe() {
         world.run().await;
         assert_eq!(health(&world).await, KnownHealth::default());
         assert_eq!(world.stage.posts().len(), 1);
+    });
+}
+
+#[test]
+fn what_was_known_of_a_health_that_is_gone_changes_nothing() {
+    in_simulated_time(async {
+        let mut world = reported("gone", false).await;
+        let known = half_open(&mut world).await;
+        let (network, id) = (world.network.clone(), world.endpoints[0].id);
+        let store = world.store.clone();
+        // Somebody's webhook is accepted while another attempt is still under way.
+        assert!(store.clear_health(&network, id, known).await.unwrap());
+        let now = Timestamp::from_millis(world.stage.time.now());
+        let (worse, _) = known.health.failed(Demand::Nothing, now);
+        let late = store.change_health(&network, id, known, worse).await;
+        assert_eq!(late.unwrap(), None);
+        // Nor is what begins after that taken for what was before.
+        let later = now.after(Duration::from_secs(1));
+        let (first, _) = Health::default().failed(Demand::Nothing, later);
+        let fresh = KnownHealth::default();
+        let anew = store.change_health(&network, id, fresh, first).await;
+        assert!(anew.unwrap().is_some());
+        let late = store.change_health(&network, id, known, worse).await;
+        assert_eq!(late.unwrap(), None);
     });
 }
