@@ -1,13 +1,13 @@
 pub(crate) mod change;
-mod page;
 pub(crate) mod read;
 pub(crate) mod rules;
 
+use http_api::Outages;
 use utoipa::OpenApi;
 
 /// This function's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(
+#[openapi(modifiers(&Outages), paths(
     read::list_doc,
     read::get_doc,
     change::put_doc,

@@ -5,11 +5,12 @@ pub(crate) mod records;
 pub(crate) mod test_send;
 mod upload;
 
+use http_api::Outages;
 use utoipa::OpenApi;
 
 /// This function's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
-#[openapi(paths(
+#[openapi(modifiers(&Outages), paths(
     create::create_doc,
     records::list_doc,
     records::get_doc,

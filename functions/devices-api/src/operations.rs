@@ -4,13 +4,14 @@ pub(crate) mod places;
 pub(crate) mod sdk;
 pub(crate) mod users;
 
+use http_api::Outages;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 
 /// This function's part of the OpenAPI document.
 #[derive(Debug, OpenApi)]
 #[openapi(
-    modifiers(&SdkKey),
+    modifiers(&SdkKey, &Outages),
     paths(
         devices::register_doc,
         devices::remove_doc,

@@ -20,6 +20,7 @@ pub(crate) mod switch;
 pub(crate) mod test_send;
 pub(crate) mod update;
 
+use http_api::Outages;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 
@@ -27,7 +28,7 @@ use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 #[derive(Debug, OpenApi)]
 #[openapi(
     info(title = "Fanfare", description = "Report an event once; Fanfare delivers it as signed webhooks.", license(name = "Apache-2.0", identifier = "Apache-2.0")),
-    modifiers(&ApiKey),
+    modifiers(&ApiKey, &Outages),
     paths(
         create::create_doc,
         endpoints::list_doc,

@@ -68,3 +68,47 @@ fn declared<O>(routes: &[http_api::Route<O>]) -> BTreeSet<(String, String, Strin
     });
     routes.collect()
 }
+
+#[test]
+fn every_operation_says_what_it_answers_when_it_is_not_the_callers_fault() {
+    let document = serde_json::to_value(generated()).unwrap();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            for status in ["500", "503"] {
+                let answer = &operation["responses"][status];
+                let words = answer["description"].as_str().unwrap_or_default();
+                assert!(!words.is_empty(), "{method} {path}: {status}");
+                let kinds = answer["content"].as_object().unwrap();
+                assert!(!kinds.is_empty(), "{method} {path}: {status}");
+                for (kind, media) in kinds {
+                    let schema = media["schema"]["$ref"].as_str().unwrap();
+                    let name = schema.rsplit('/').next().unwrap();
+                    let known = &document["components"]["schemas"][name];
+                    assert!(known.is_object(), "{method} {path}: {kind} {name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_limit_of_a_listing_says_its_bounds() {
+    let document = serde_json::to_value(generated()).unwrap();
+    let mut found = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for operation in methods.as_object().unwrap().values() {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            for limit in parameters.filter(|parameter| parameter["name"] == "limit") {
+                found += 1;
+                assert_eq!(limit["schema"]["minimum"], 1, "{path}");
+                let most = limit["schema"]["maximum"].as_u64().unwrap();
+                let words = limit["description"].as_str().unwrap();
+                assert!(
+                    words.starts_with(&format!("1 to {most},")),
+                    "{path}: {words}"
+                );
+            }
+        }
+    }
+    assert!(found > 5, "{found}");
+}
