@@ -19,6 +19,20 @@ pub fn parse_json<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> 
     parse(body)
 }
 
+/// The same for a body that may be left out.
+///
+/// # Errors
+/// As [`parse_json`].
+pub fn parse_json_or_default<'b, T: Default + Deserialize<'b>>(
+    body: &'b [u8],
+) -> Result<T, Problem> {
+    if body.trim_ascii().is_empty() {
+        Ok(T::default())
+    } else {
+        parse_json(body)
+    }
+}
+
 /// The same for a body that is a list.
 ///
 /// # Errors

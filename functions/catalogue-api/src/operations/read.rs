@@ -1,11 +1,16 @@
 use domain::catalogue;
 use domain::event_type::EventType;
 use domain::operational;
+use http_api::page::{self, cursor, limit_within};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply, etag};
 
-use super::page::{cursor, limit};
 use crate::Deps;
 use crate::shape::{EventTypeBody, EventTypePage, EventTypeVersions, VersionBody};
+
+/// Items per page when the caller does not say.
+const DEFAULT_LIMIT: usize = 20;
+/// As many with the longest schema and example fit one answer of Lambda, 6 MB.
+const MAX_LIMIT: usize = 50;
 
 pub(super) const NOT_FOUND: Problem = Problem::NotFound { what: "event type" };
 
@@ -18,7 +23,7 @@ pub(super) const NOT_FOUND: Problem = Problem::NotFound { what: "event type" };
     description = "The built-in ones, those that Fanfare itself reports (`operational`), and the network's own, archived ones too.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
-        ("limit" = Option<u16>, Query, description = "1 to 50, 20 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 50, 20 if absent", minimum = 1, maximum = 50),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -32,7 +37,10 @@ pub(crate) fn list_doc() {}
 
 pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["limit", "cursor"])?;
-    let (limit, after) = (limit(&call)?, cursor(&call, EventType::parse)?);
+    let (limit, after) = (
+        limit_within(&call, DEFAULT_LIMIT, MAX_LIMIT)?,
+        cursor(&call, EventType::parse)?,
+    );
     let network = call.network()?;
     // One more than asked for tells whether there is another page.
     let own = deps.store.own_types(&network, after.as_ref(), limit + 1);
@@ -47,7 +55,8 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     items.sort_by(|a, b| a.name.cmp(&b.name));
     let more = items.len() > limit;
     items.truncate(limit);
-    let next_cursor = items.last().filter(|_| more).map(|last| last.name.clone());
+    let last = items.last().filter(|_| more);
+    let next_cursor = last.map(|last| page::next_cursor(&call, &last.name));
     Ok(Reply::json(200, &EventTypePage { items, next_cursor }))
 }
 
@@ -94,7 +103,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("name" = String, Path, description = "Its name, a slash in it as %2F"),
-        ("limit" = Option<u16>, Query, description = "1 to 50, 20 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 50, 20 if absent", minimum = 1, maximum = 50),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -109,7 +118,7 @@ pub(crate) fn versions_doc() {}
 pub(crate) async fn versions(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&["limit", "cursor"])?;
     let (limit, before) = (
-        limit(&call)?,
+        limit_within(&call, DEFAULT_LIMIT, MAX_LIMIT)?,
         cursor(&call, |text| text.parse::<u64>().ok())?,
     );
     let name = EventType::parse(call.parameter("name")).ok_or(NOT_FOUND)?;
@@ -124,9 +133,7 @@ pub(crate) async fn versions(deps: &Deps, call: Call) -> Result<Reply, Failure> 
     }
     let more = versions.len() > limit;
     let items: Vec<_> = versions.iter().take(limit).map(VersionBody::of).collect();
-    let next_cursor = items
-        .last()
-        .filter(|_| more)
-        .map(|last| last.version.to_string());
+    let last = items.last().filter(|_| more);
+    let next_cursor = last.map(|last| page::next_cursor(&call, &last.version.to_string()));
     Ok(Reply::json(200, &EventTypeVersions { items, next_cursor }))
 }

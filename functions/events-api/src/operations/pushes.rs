@@ -1,7 +1,7 @@
 //! What became of an event's push, person by person.
 
 use domain::id::EventId;
-use http_api::page::{cursor, limit};
+use http_api::page::{cursor, limit, next_cursor};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use store::{MAX_BATCH, PushCursor, SUBSCRIBER_SHARDS, StoredPush, USER_SHARDS, Walk};
 
@@ -23,7 +23,7 @@ const NOT_FOUND: Problem = Problem::NotFound {
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The event's id"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -60,7 +60,9 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             audience: push.audience.clone(),
             progress: progress(&push, &walks),
             items: items.collect(),
-            next_cursor: page.next.map(|cursor| cursor.to_string()),
+            next_cursor: page
+                .next
+                .map(|place| next_cursor(&call, &place.to_string())),
         },
     ))
 }

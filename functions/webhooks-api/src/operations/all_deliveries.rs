@@ -56,7 +56,7 @@ impl Place {
         ("eventType" = Option<String>, Query, description = "A type or a pattern such as `message.*`, or several with commas between"),
         ("since" = Option<String>, Query, description = "Only events accepted then or later; RFC 3339"),
         ("until" = Option<String>, Query, description = "Only events accepted before then; RFC 3339"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -105,7 +105,7 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
             break;
         }
     }
-    Ok(page_of(items, next.map(Place::text)))
+    Ok(page_of(&call, items, next.map(Place::text)))
 }
 
 #[cfg(test)]

@@ -27,13 +27,24 @@ pub(crate) fn get_doc() {}
 
 pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     const NOT_FOUND: Problem = Problem::NotFound { what: "attempt" };
+    const DROPPED: Problem = Problem::NotFound {
+        what: "attempt any more: it was made, and of a delivery that was replayed often only the latest forty are kept",
+    };
     call.only_queries(&[])?;
     let network = call.network()?;
     let id = DeliveryId::parse(call.parameter("id")).ok_or(NOT_FOUND)?;
     let number: u32 = call.parameter("number").parse().map_err(|_| NOT_FOUND)?;
     let delivery = deps.store.delivery(&network, id).await?.ok_or(NOT_FOUND)?;
     let attempt = delivery.attempts.iter().find(|a| a.number == number);
-    let body = AttemptBody::of(attempt.ok_or(NOT_FOUND)?);
+    let attempt = attempt.ok_or_else(|| {
+        let first_kept = delivery.attempts.first().map(|first| first.number);
+        if number > 0 && first_kept.is_some_and(|first| number < first) {
+            DROPPED
+        } else {
+            NOT_FOUND
+        }
+    })?;
+    let body = AttemptBody::of(attempt);
     let whole = match delivery.expunged {
         Some(_) => None,
         None => deps.store.response(&network, id, number).await?,

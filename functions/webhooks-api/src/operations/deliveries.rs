@@ -5,7 +5,7 @@ use store::{Delivery, DeliveryFilter, Order};
 use super::fields::Fields;
 use crate::Deps;
 use crate::shape::{DeliveryBody, DeliveryPageBody};
-use http_api::page::{cursor, limit};
+use http_api::page::{cursor, limit, next_cursor};
 
 #[utoipa::path(
     get,
@@ -21,7 +21,7 @@ use http_api::page::{cursor, limit};
         ("replay" = Option<String>, Query, description = "Only those that this replay job queued, without those taken back from it: what came of them"),
         ("since" = Option<String>, Query, description = "Only events accepted then or later; RFC 3339"),
         ("until" = Option<String>, Query, description = "Only events accepted before then; RFC 3339"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -69,18 +69,20 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         return Err(Problem::NotFound { what: "endpoint" }.into());
     }
     let bodies = bodies(deps, &network, endpoint, &page.deliveries).await?;
-    Ok(page_of(bodies, page.next.map(|id| id.to_string())))
+    Ok(page_of(&call, bodies, page.next.map(|id| id.to_string())))
 }
 
 /// Most bytes of a page within Lambda's answer, which may have 6 MiB, headers and all.
 const MOST_BYTES: usize = 6_000_000;
 
 /// As many as one answer holds, at least one; `next` goes on behind all of them.
-pub(super) fn page_of(items: Vec<DeliveryBody>, next: Option<String>) -> Reply {
-    Reply::json(200, &cut(items, next))
+pub(super) fn page_of(call: &Call, items: Vec<DeliveryBody>, next: Option<String>) -> Reply {
+    let (items, next) = cut(items, next);
+    let next_cursor = next.map(|place| next_cursor(call, &place));
+    Reply::json(200, &DeliveryPageBody { items, next_cursor })
 }
 
-fn cut(mut items: Vec<DeliveryBody>, next: Option<String>) -> DeliveryPageBody {
+fn cut(mut items: Vec<DeliveryBody>, next: Option<String>) -> (Vec<DeliveryBody>, Option<String>) {
     let mut size = 0_usize;
     let fits = items.iter().take_while(|body| {
         size = size.saturating_add(body.size_in_answer());
@@ -89,12 +91,12 @@ fn cut(mut items: Vec<DeliveryBody>, next: Option<String>) -> DeliveryPageBody {
     let fits = fits.count().max(1);
     let cut = fits < items.len();
     items.truncate(fits);
-    let next_cursor = if cut {
+    let next = if cut {
         items.last().map(|last| last.id.clone())
     } else {
         next
     };
-    DeliveryPageBody { items, next_cursor }
+    (items, next)
 }
 
 /// The deliveries of one endpoint, which may be deleted and is looked up once for all of them.
@@ -201,14 +203,14 @@ mod tests {
                         .zip(sizes)
                         .all(|(item, size)| item.size_in_answer() == *size)
                 );
-                let page = cut(items, next.clone());
-                assert_eq!(page.items.len(), fit, "{sizes:?}");
+                let (shown, follows) = cut(items, next.clone());
+                assert_eq!(shown.len(), fit, "{sizes:?}");
                 let goes_on = if fit < sizes.len() {
                     Some(format!("dlv_{}", fit - 1))
                 } else {
                     next
                 };
-                assert_eq!(page.next_cursor, goes_on, "{sizes:?}");
+                assert_eq!(follows, goes_on, "{sizes:?}");
             }
         }
     }

@@ -9,7 +9,7 @@ use super::material::remove_keys;
 use super::news;
 use crate::Deps;
 use crate::shape::{EndpointBody, EndpointPage};
-use http_api::page::{cursor, limit};
+use http_api::page::{self, cursor, limit};
 
 #[utoipa::path(
     get,
@@ -19,7 +19,7 @@ use http_api::page::{cursor, limit};
     summary = "List endpoints, oldest first",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -40,7 +40,8 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         .filter(|endpoint| after.is_none_or(|after| endpoint.id > after));
     let items: Vec<_> = rest.by_ref().take(limit).map(EndpointBody::of).collect();
     let more = rest.next().is_some();
-    let next_cursor = items.last().filter(|_| more).map(|last| last.id.clone());
+    let next_cursor = items.last().filter(|_| more);
+    let next_cursor = next_cursor.map(|last| page::next_cursor(&call, &last.id));
     Ok(Reply::json(200, &EndpointPage { items, next_cursor }))
 }
 

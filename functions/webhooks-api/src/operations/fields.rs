@@ -170,7 +170,7 @@ impl Fields {
     pub(crate) fn time(&mut self, field: &str, text: Option<&str>) -> Option<Timestamp> {
         let parsed = Timestamp::parse(text?);
         if parsed.is_none() {
-            let rule = "must be an RFC 3339 date and time, e.g. 2026-01-31T12:00:00Z";
+            let rule = "must be an RFC 3339 date and time from 1970 on, e.g. 2026-01-31T12:00:00Z";
             self.broken(field, "format", rule);
         }
         parsed

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use domain::id::NetworkId;
-use http_api::page::{cursor, limit};
+use http_api::page::{cursor, limit, next_cursor};
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use queue::Outgoing;
 use store::{QuarantineId, Quarantined};
@@ -22,7 +22,7 @@ use crate::shape::{QuarantinePageBody, QuarantinedMessage};
     description = "Messages that name no network are the operator's: `GET /v1/quarantine`.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -53,7 +53,7 @@ pub(crate) async fn list(
                 .iter()
                 .map(QuarantinedMessage::start)
                 .collect(),
-            next_cursor: page.next.map(|id| id.to_string()),
+            next_cursor: page.next.map(|id| next_cursor(&call, &id.to_string())),
         },
     ))
 }
@@ -181,7 +181,7 @@ pub(crate) async fn discard(
     summary = "Messages that name no network, newest first",
     description = "They could be anybody's, so no key of a network sees them: these four paths need a key with the scope `operator`, which `fanfare key --scopes operator` makes. The messages of a network are at `/v1/networks/{network}/quarantine`.",
     params(
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(

@@ -18,7 +18,7 @@ use super::endpoints::find;
 use super::fields::Fields;
 use crate::Deps;
 use crate::shape::{CreateReplay, ReplayBody, ReplayPageBody};
-use http_api::page::{cursor, limit};
+use http_api::page::{cursor, limit, next_cursor};
 
 /// How much longer than now a resumption looks: the clocks that accept events may be ahead.
 const CLOCKS: Duration = Duration::from_secs(60);
@@ -200,7 +200,7 @@ async fn set_going(deps: &Deps, job: &Job, memory: Option<&Idempotency>) -> Resu
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),
-        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent"),
+        ("limit" = Option<u16>, Query, description = "1 to 200, 50 if absent", minimum = 1, maximum = 200),
         ("cursor" = Option<String>, Query, description = "The nextCursor of the page before"),
     ),
     responses(
@@ -230,7 +230,7 @@ pub(crate) async fn list(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         200,
         &ReplayPageBody {
             items: page.jobs.iter().map(ReplayBody::of).collect(),
-            next_cursor: page.next.map(|id| id.to_string()),
+            next_cursor: page.next.map(|id| next_cursor(&call, &id.to_string())),
         },
     ))
 }

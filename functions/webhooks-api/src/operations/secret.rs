@@ -6,7 +6,7 @@ use domain::endpoint::{Endpoint, Published};
 use domain::id::{EndpointId, NetworkId};
 use domain::signing::Key;
 use domain::time::Timestamp;
-use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
+use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json_or_default};
 use serde_json::json;
 use vault::Edit;
 
@@ -50,12 +50,7 @@ pub(crate) fn rotate_doc() {}
 
 pub(crate) async fn rotate(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let body = call.body(MAX_BODY)?;
-    let request = if body.trim_ascii().is_empty() {
-        RotateSecret::default()
-    } else {
-        parse_json(&body)?
-    };
+    let request: RotateSecret = parse_json_or_default(&call.body(MAX_BODY)?)?;
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
     let now = deps.platform.clock.now();

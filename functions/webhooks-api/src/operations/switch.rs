@@ -2,8 +2,7 @@
 
 use domain::endpoint::{Disabled, Endpoint};
 use domain::operational::News;
-use http_api::{Call, Failure, Problem, ProblemBody, Reply, parse_json};
-use serde::de::DeserializeOwned;
+use http_api::{Call, Failure, ProblemBody, Reply, parse_json_or_default};
 use serde_json::json;
 
 use super::create::MAX_BODY;
@@ -39,7 +38,7 @@ pub(crate) fn disable_doc() {}
 
 pub(crate) async fn disable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let request: DisableEndpoint = optional(&call)?;
+    let request: DisableEndpoint = parse_json_or_default(&call.body(MAX_BODY)?)?;
     let mut fields = Fields::default();
     let reason = fields.reason(request.reason);
     fields.check()?;
@@ -84,7 +83,7 @@ pub(crate) fn enable_doc() {}
 
 pub(crate) async fn enable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     call.only_queries(&[])?;
-    let request: EnableEndpoint = optional(&call)?;
+    let request: EnableEndpoint = parse_json_or_default(&call.body(MAX_BODY)?)?;
     let endpoint = find(deps, &call).await?;
     check_version(&call, &endpoint)?;
     let enabled = if endpoint.is_enabled() {
@@ -108,14 +107,4 @@ pub(crate) async fn enable(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         resumes: resumes.as_ref().map(ReplayBody::of),
     };
     Ok(Reply::json(200, &body).header("etag", &etag(&enabled)))
-}
-
-/// A body that may be left out.
-fn optional<T: Default + DeserializeOwned>(call: &Call) -> Result<T, Problem> {
-    let body = call.body(MAX_BODY)?;
-    if body.is_empty() {
-        Ok(T::default())
-    } else {
-        parse_json(&body)
-    }
 }

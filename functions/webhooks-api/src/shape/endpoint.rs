@@ -3,11 +3,13 @@
 use domain::endpoint::{Disabled, Endpoint, Published, disabled};
 use domain::header::{Header, HeaderValue};
 use domain::health::Health;
+use domain::retry::Schedule;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use store::Counted;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, SchemaType, Type};
 
 /// A new endpoint.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -41,7 +43,7 @@ pub(crate) struct CreateEndpoint {
     pub(crate) timeout_seconds: Option<u64>,
     /// Seconds to wait after each failed attempt, at most 20 of them and 648,000 in all.
     #[serde(default)]
-    #[schema(max_items = 20, example = json!([5, 300, 1800]))]
+    #[schema(schema_with = retry_schedule, required = false)]
     pub(crate) retry_schedule: Option<Vec<u64>>,
     /// Most attempts under way at the same time, 1 to 100. No limit if absent.
     #[serde(default)]
@@ -97,6 +99,23 @@ impl std::fmt::Debug for HeaderInput {
     }
 }
 
+/// What a retry schedule may be; `null` for the default.
+fn retry_schedule() -> Schema {
+    let delay = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(Schedule::MAX_TOTAL.as_secs()));
+    ArrayBuilder::new()
+        .schema_type(SchemaType::from_iter([Type::Array, Type::Null]))
+        .items(delay)
+        .max_items(Some(Schedule::MAX_DELAYS))
+        .description(Some(
+            "Seconds to wait after each failed attempt, at most 20 of them and 648,000 in all.",
+        ))
+        .examples([json!([5, 300, 1800])])
+        .into()
+}
+
 /// Changes to an endpoint; fields left out stay as they are, `null` sets back to the default.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -126,7 +145,7 @@ pub(crate) struct UpdateEndpoint {
     #[schema(value_type = Option<u64>, minimum = 1, maximum = 30)]
     pub(crate) timeout_seconds: Option<Option<u64>>,
     #[serde(default, deserialize_with = "given")]
-    #[schema(value_type = Option<Vec<u64>>, max_items = 20)]
+    #[schema(schema_with = retry_schedule, required = false)]
     pub(crate) retry_schedule: Option<Option<Vec<u64>>>,
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 100)]

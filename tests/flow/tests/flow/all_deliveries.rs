@@ -46,7 +46,7 @@ async fn many_endpoints_are_gone_through_page_by_page_and_deleted_ones_are_among
     assert_eq!(page.body["items"].as_array().unwrap().len(), 1);
     // 25 were looked at; three of the 28 are left.
     let next = page.text("/nextCursor");
-    assert_eq!(next, silent[24]);
+    assert!(next.starts_with(&silent[24]), "{next}");
     let rest = fanfare.get(&format!("{dead}&cursor={next}")).await;
     assert_eq!(rest.text("/items/0/endpointId"), last);
     assert_eq!(rest.body["items"].as_array().unwrap().len(), 1);
