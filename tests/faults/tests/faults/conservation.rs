@@ -20,12 +20,12 @@ use crate::world::World;
 
 const EVENTS: usize = 230;
 
-/// An API for which each look at the clock is five seconds later than the one before.
+/// An API for which each look at the clock is ten seconds later than the one before.
 fn slow_api(world: &World) -> Deps {
     let platform = platform_of_api(world, "webhooks-api", 0);
     let (began, looks) = (platform.clock.now(), Arc::new(AtomicU64::new(0)));
     let clock = Clock::from_fn(move || {
-        let seconds = 5 * looks.fetch_add(1, Ordering::SeqCst);
+        let seconds = 10 * looks.fetch_add(1, Ordering::SeqCst);
         began.after(Duration::from_secs(seconds))
     });
     Deps::new(&Platform { clock, ..platform }).unwrap()
