@@ -88,12 +88,12 @@ fn dies_everywhere(what: &str, request: fn(&World) -> ApiGatewayV2httpRequest) -
 
 #[test]
 fn a_deletion_that_died_half_way_leaves_no_key_for_long() {
-    assert!(dies_everywhere("deletion", deletion) > 2);
+    assert_ne!(dies_everywhere("deletion", deletion), 0);
 }
 
 #[test]
 fn a_creation_that_died_half_way_leaves_no_key_for_long() {
-    assert!(dies_everywhere("creation", creation) > 2);
+    assert_ne!(dies_everywhere("creation", creation), 0);
 }
 
 #[test]
