@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use domain::delivery::Cause;
+use domain::delivery::keeping::first_end;
 use domain::endpoint::Endpoint;
 use domain::event::Event;
 use domain::id::{EndpointId, EventId, NetworkId};
 use domain::matching::{Destination, Subscribers, Verdict, plan};
-use domain::network::{Retention, Rules};
+use domain::network::Rules;
 use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::message::{DeliveryMessage, EventBody, Malformed, Reported, read_event};
@@ -71,9 +72,10 @@ pub(crate) async fn fan_out(
     let event = reported.event;
     let endpoints = &network.endpoints;
     let fresh = plan(&event, reported.audience, endpoints);
+    let end = first_end(event.accepted, rules.retention, now);
     let (destinations, continued) = match deps
         .store
-        .take_event(&event, &reported.message_id, &fresh, rules.retention)
+        .take_event(&event, &reported.message_id, &fresh, end)
         .await?
     {
         Taken::First => (fresh, false),
@@ -95,7 +97,7 @@ pub(crate) async fn fan_out(
         event: &event,
         continued,
         body,
-        retention: rules.retention,
+        end,
     };
     let owed: Vec<_> = stream::iter(destinations)
         .map(|destination| owing.owe(destination, endpoints, now))
@@ -176,7 +178,8 @@ struct Owing<'a> {
     /// An earlier receive of the same message may have sent some of them.
     continued: bool,
     body: Option<EventBody>,
-    retention: Retention,
+    /// When all of it is forgotten.
+    end: Timestamp,
 }
 
 impl Owing<'_> {
@@ -198,7 +201,7 @@ impl Owing<'_> {
             });
         let (event, delivery) = (self.event, destination.delivery(self.event));
         let (store, cause_of) = (&self.deps.store, cause.as_ref());
-        let fresh = store.owe(event, delivery, cause_of, self.retention).await?;
+        let fresh = store.owe(event, delivery, cause_of, self.end).await?;
         let message = DeliveryMessage {
             endpoint_version: known.map_or(0, |known| known.version),
             // Someone else may have sent or resumed it before.

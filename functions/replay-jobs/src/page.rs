@@ -10,7 +10,7 @@ use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use queue::Outgoing;
 use queue::message::DeliveryMessage;
-use store::{Delivery, DeliveryFilter, Order, Round};
+use store::{Begun, Delivery, DeliveryFilter, Order, Round};
 use telemetry::chain::chain;
 use telemetry::event::RecordFailed;
 
@@ -153,8 +153,10 @@ async fn look(
         now,
         job: Some(job.id),
     };
-    if deps.store.begin_round(delivery, round).await? {
-        return Ok(owed());
+    match deps.store.begin_round(delivery, round).await? {
+        Begun::Now => return Ok(owed()),
+        Begun::Forgotten => return Ok(Looked::Skipped),
+        Begun::Changed => {}
     }
     // It changed meanwhile; perhaps a copy of this job's message was first, which then sends it.
     let changed = deps.store.delivery(&job.network, delivery.id).await?;

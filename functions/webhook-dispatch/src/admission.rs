@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::delivery::keeping::end_for_wait;
 use domain::delivery::{Cause, REPLAY_CANCELLED, State};
 use domain::endpoint::Limits;
 use domain::health::Admission;
@@ -12,9 +13,9 @@ use queue::message::{DeliveryMessage, Turn};
 use store::{Pace, Slot};
 use telemetry::chain::chain;
 
-use crate::Deps;
-use crate::attempt::CLAIM;
+use crate::attempt::{CLAIM, keep_owed};
 use crate::endpoints::Known;
+use crate::{Deps, tell};
 
 /// A moment this near is waited for in place: a message would take as long to come back.
 const NEAR: Duration = Duration::from_secs(1);
@@ -111,7 +112,7 @@ pub(crate) async fn admit(
         }
     }
     let asked = async {
-        if suspect && !is_owed(deps, message).await? {
+        if suspect && !is_owed(deps, message, now).await? {
             return Ok(Admitted::Stale);
         }
         if let Some(at) = breaker(deps, known, now).await? {
@@ -138,20 +139,30 @@ fn later(deps: &Deps, at: Timestamp, why: Why) -> Admitted {
     Admitted::Later(Later { at, why, turn })
 }
 
-/// Whether the record still lacks the attempt. One that is parked by now does too, and the claim
+/// Whether the record still lacks the attempt; it is kept then. One that is parked by now does too, and the claim
 /// sees to it, unless it was taken back from a job: then the message that asks for it was as well.
-async fn is_owed(deps: &Deps, message: &DeliveryMessage) -> Result<bool, store::Error> {
+async fn is_owed(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    now: Timestamp,
+) -> Result<bool, store::Error> {
     let (network, id) = (&message.network, message.delivery);
-    let delivery = deps.store.delivery(network, id).await?;
-    Ok(delivery.is_some_and(|delivery| {
-        let taken_back = |cause: &Cause| cause.reason == REPLAY_CANCELLED;
-        let open = match delivery.state {
-            State::Pending { .. } => true,
-            State::Parked => !delivery.cause.as_ref().is_some_and(taken_back),
-            State::Delivered | State::Dead | State::Discarded => false,
-        };
-        open && delivery.made.saturating_add(1) == message.attempt
-    }))
+    let Some(delivery) = deps.store.delivery(network, id).await? else {
+        tell::lost(deps, message);
+        return Ok(false);
+    };
+    let taken_back = |cause: &Cause| cause.reason == REPLAY_CANCELLED;
+    let open = match delivery.state {
+        State::Pending { .. } => true,
+        State::Parked => !delivery.cause.as_ref().is_some_and(taken_back),
+        State::Delivered | State::Dead | State::Discarded => false,
+    };
+    let owed = open && delivery.made.saturating_add(1) == message.attempt;
+    if owed {
+        // It may be sent away again and again.
+        keep_owed(deps, message, end_for_wait(now, delivery.expires)).await?;
+    }
+    Ok(owed)
 }
 
 /// The moment to come back at, if the breaker is open and this attempt is not its probe.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::attempt::Response;
+use domain::delivery::keeping::{FRESH, end_for_try, first_end};
 use domain::delivery::{Carrier, Cause, RESCUE_AFTER, State, arrange, settle};
 use domain::endpoint::{Disabled, Timeout};
 use domain::id::{DeliveryId, NetworkId};
@@ -131,13 +132,15 @@ pub(crate) async fn run(
 
 /// Whether another message for the same attempt may exist: one received before, one marked as a
 /// possible copy, one that waited long enough for a copy to overtake it, and any retry, which the
-/// sweep may have sent again when the queue was slow.
+/// sweep may have sent again when the queue was slow. So is an old event's, whose delivery may come to
+/// its end while it is tried.
 fn suspect(record: &Record, message: &DeliveryMessage, now: Timestamp) -> bool {
     let first_sent = message.first_sent.unwrap_or(record.sent);
     record.receive_count > 1
         || message.repeated
         || message.attempt > 1
         || now.since(first_sent) > UNCLAIMED_WAIT
+        || now.since(message.delivery.accepted()) > FRESH
 }
 
 /// From the claim to the record and what follows from it.
@@ -151,13 +154,41 @@ async fn attempt(
     let mut base = 0;
     if suspect {
         match Box::pin(claim_or_resume(deps, &message)).await? {
-            Claim::Granted { base: known } => base = known,
+            Claim::Granted {
+                base: before,
+                expires,
+            } => {
+                base = before;
+                let tries = message.attempt.saturating_sub(base);
+                let schedule = known.endpoint.schedule();
+                let end = end_for_try(&schedule, tries, deps.platform.clock.now(), expires);
+                let kept = Box::pin(keep_owed(deps, &message, end)).await;
+                kept.map_err(|error| chain(&error))?;
+            }
             Claim::Settled | Claim::Parked => return Ok(Attempted::Stale),
+            Claim::Forgotten => {
+                tell::lost(deps, &message);
+                return Ok(Attempted::Stale);
+            }
             Claim::InProgress { until } => return Ok(await_holder(deps, message, until)),
         }
     }
     let (known, made) = make(deps, &message, known, began).await?;
     record_result(deps, message, base, Some(&known), made).await
+}
+
+/// Keeps what the message is about until `end`, if its own is too near.
+///
+/// # Errors
+/// When the table does not answer.
+pub(crate) async fn keep_owed(
+    deps: &Deps,
+    message: &DeliveryMessage,
+    end: Option<Timestamp>,
+) -> Result<(), store::Error> {
+    let Some(end) = end else { return Ok(()) };
+    let (network, id) = (&message.network, message.delivery);
+    deps.store.prolong(network, id, &message.event, end).await
 }
 
 /// Comes back when the other holder's claim has lapsed: by then it recorded its attempt, or died.
@@ -408,7 +439,8 @@ async fn is_news(deps: &Deps, message: &DeliveryMessage, known: &Known) -> bool 
     }
 }
 
-/// Keeps a whole answer as long as its network keeps deliveries.
+/// Keeps a whole answer as long as its network keeps deliveries, and that of a late attempt as long as
+/// a round of tries.
 async fn keep(
     deps: &Deps,
     network: &NetworkId,
@@ -418,9 +450,8 @@ async fn keep(
     now: Timestamp,
 ) -> Result<(), store::Error> {
     let rules = deps.rules.rules(&deps.store, network, now).await?;
-    let kept = deps
-        .store
-        .keep_response(network, id, number, whole, rules.retention);
+    let end = first_end(id.accepted(), rules.retention, now);
+    let kept = deps.store.keep_response(network, id, number, whole, end);
     kept.await
 }
 

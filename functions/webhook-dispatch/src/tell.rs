@@ -5,7 +5,8 @@ use domain::time::Timestamp;
 use queue::message::DeliveryMessage;
 use telemetry::chain::chain;
 use telemetry::event::{
-    AftermathFailed, AttemptFailed, DeliveryAbandoned, DeliveryDied, DeliveryPostponed, ResultLost,
+    AftermathFailed, AttemptFailed, DeliveryAbandoned, DeliveryDied, DeliveryLost,
+    DeliveryPostponed, ResultLost,
 };
 
 use crate::Deps;
@@ -74,6 +75,17 @@ pub(crate) fn abandoned(deps: &Deps, message: &DeliveryMessage, attempt: &Attemp
         delivery_id: message.delivery.to_string(),
         reason: attempt.reason.clone(),
     };
+    deps.platform.telemetry.emit(&event, now.millis());
+}
+
+/// A message asks for an attempt of a delivery that has no record.
+pub(crate) fn lost(deps: &Deps, message: &DeliveryMessage) {
+    let event = DeliveryLost {
+        network: message.network.to_string(),
+        event_id: message.event.to_string(),
+        delivery_id: Some(message.delivery.to_string()),
+    };
+    let now = deps.platform.clock.now();
     deps.platform.telemetry.emit(&event, now.millis());
 }
 

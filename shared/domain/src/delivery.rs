@@ -11,6 +11,7 @@
 //! ```
 
 mod explain;
+pub mod keeping;
 
 pub use explain::{Known, Receiver, explain, next_attempt};
 

@@ -6,7 +6,7 @@ use domain::id::{EndpointId, NetworkId};
 use domain::network::Retention;
 use domain::time::Timestamp;
 
-use crate::item::{Reader, expires_by, s};
+use crate::item::{Reader, expires_at, s};
 use crate::key::Key;
 use crate::{Error, Store};
 
@@ -87,7 +87,7 @@ impl Store {
         let item = Key::deleted_endpoint(&endpoint.network, endpoint.id)
             .attributes()
             .into_iter()
-            .chain([("expires", expires_by(now, retention))])
+            .chain([("expires", expires_at(now.after(retention.duration())))])
             .map(|(name, value)| (name.to_owned(), value))
             .collect();
         self.put_new(item, operation)

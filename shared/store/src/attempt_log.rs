@@ -3,18 +3,16 @@
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::attempt::{Attempt, Outcome, Response, Timing, Tls};
 use domain::id::{DeliveryId, NetworkId};
-use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::deliveries::OPERATION;
-use crate::item::{Item, Reader, expires_by, n, s};
+use crate::item::{Item, Reader, expires_at, n, s};
 use crate::key::Key;
 use crate::packed::{pack_text, unpack_text};
 use crate::{Error, Store};
 
 impl Store {
-    /// Keeps the whole answer to an attempt, for `retention` from the event's acceptance on; the
-    /// attempt itself keeps an excerpt. Nothing is kept of a delivery that was expunged, however late
+    /// Keeps the whole answer to an attempt until `end`; the attempt itself keeps an excerpt. Nothing is kept of a delivery that was expunged, however late
     /// the answer is.
     ///
     /// # Errors
@@ -25,7 +23,7 @@ impl Store {
         id: DeliveryId,
         number: u32,
         response: &Response,
-        retention: Retention,
+        end: Timestamp,
     ) -> Result<(), Error> {
         const OPERATION: &str = "keeping an answer";
         let key = Key::response(network, id, number);
@@ -38,7 +36,7 @@ impl Store {
             .item("head", pack_text(&write_headers(&response.headers)))
             .item("body", pack_text(&response.body))
             .item("cut", AttributeValue::Bool(response.truncated))
-            .item("expires", expires_by(id.accepted(), retention))
+            .item("expires", expires_at(end))
             .send()
             .await
             .map_err(Error::call(OPERATION))?;

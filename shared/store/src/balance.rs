@@ -19,6 +19,12 @@ const FIRST_EVENTS: usize = 100;
 const EVENTS: std::ops::RangeInclusive<usize> = 50..=3_200;
 const DELIVERIES: usize = 20_000;
 
+/// What an event's record says of its deliveries.
+struct Planned {
+    deliveries: Vec<DeliveryId>,
+    prolonged: bool,
+}
+
 impl Store {
     /// Counts, for events of one network, the deliveries that their plans name by the states that
     /// the deliveries' own records have. Some of them in any case, and then in order for as long as
@@ -55,20 +61,27 @@ impl Store {
         balance: &mut Balance,
     ) -> Result<usize, Error> {
         let planned = self.planned(network, events).await?;
-        let ids = planned.values().flatten().copied();
+        let ids = planned.values().flat_map(|planned| &planned.deliveries);
+        let ids = ids.copied();
         let states = self.states(network, ids).await?;
         for event in events {
             balance.events += 1;
             match planned.get(event) {
                 None => balance.lost_events.push(event.clone()),
-                Some(deliveries) => {
-                    for id in deliveries {
-                        balance.count(*id, event, states.get(id).copied());
+                Some(planned) => {
+                    for id in &planned.deliveries {
+                        let state = states.get(id).copied();
+                        // Kept for one of its deliveries beyond its retention, at which the others
+                        // are forgotten.
+                        if state.is_some() || !planned.prolonged {
+                            balance.count(*id, event, state);
+                        }
                     }
                 }
             }
         }
-        Ok(planned.values().map(Vec::len).sum())
+        let deliveries = planned.values().map(|planned| planned.deliveries.len());
+        Ok(deliveries.sum())
     }
 
     /// The deliveries that the plans of these events name; an event without a record has no entry.
@@ -76,10 +89,10 @@ impl Store {
         &self,
         network: &NetworkId,
         events: &[EventId],
-    ) -> Result<HashMap<EventId, Vec<DeliveryId>>, Error> {
+    ) -> Result<HashMap<EventId, Planned>, Error> {
         const OPERATION: &str = "reading events' plans";
         let keys = events.iter().map(|event| Key::event(network, event));
-        let wanted = Wanted::Only(&["accepted", "deliver", "disabled"]);
+        let wanted = Wanted::Only(&["accepted", "deliver", "disabled", "prolonged"]);
         let prefix = Key::event_prefix(network);
         let mut planned = HashMap::new();
         for item in self.batch_get(keys, wanted, OPERATION).await? {
@@ -91,7 +104,12 @@ impl Store {
                 .into_iter()
                 .map(|planned| DeliveryId::of(planned.endpoint, accepted, &event))
                 .collect();
-            planned.insert(event, deliveries);
+            let prolonged = item.contains_key("prolonged");
+            let plan = Planned {
+                deliveries,
+                prolonged,
+            };
+            planned.insert(event, plan);
         }
         Ok(planned)
     }

@@ -15,7 +15,11 @@ pub enum Claim {
     Granted {
         /// How many attempts were made before the round of tries under way.
         base: u32,
+        /// When the delivery is forgotten.
+        expires: Timestamp,
     },
+    /// There is no such delivery any more.
+    Forgotten,
     /// The attempt was made and recorded already, or the delivery is settled.
     Settled,
     /// The delivery waits for its endpoint to be enabled, and this attempt would be its next.
@@ -57,9 +61,9 @@ impl Store {
         let before = number.saturating_sub(1);
         let sent = self
             .update(&Key::delivery(network, id))
-            // Setting `triedBefore` to what it is makes the answer tell it.
+            // Setting something to what it is makes the answer tell it.
             .update_expression(
-                "SET claimedUntil = :until, claimedBy = :token, triedBefore = if_not_exists(triedBefore, :zero)",
+                "SET claimedUntil = :until, claimedBy = :token, triedBefore = if_not_exists(triedBefore, :zero), expires = expires",
             )
             .condition_expression("attempts = :before AND #state = :pending AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)")
             .expression_attribute_names("#state", "state")
@@ -76,8 +80,11 @@ impl Store {
         let error = match sent {
             Ok(updated) => {
                 let item = updated.attributes.unwrap_or_default();
-                let base = Reader::new(&item, OPERATION).small("triedBefore")?;
-                return Ok(Claim::Granted { base });
+                let item = Reader::new(&item, OPERATION);
+                return Ok(Claim::Granted {
+                    base: item.small("triedBefore")?,
+                    expires: item.end()?,
+                });
             }
             Err(error) => error,
         };
@@ -86,9 +93,8 @@ impl Store {
         else {
             return Err(Error::call(OPERATION)(error));
         };
-        // No record at all: its retention has passed, so nothing is owed any more.
         let Some(item) = failed.item() else {
-            return Ok(Claim::Settled);
+            return Ok(Claim::Forgotten);
         };
         let item = Reader::new(item, OPERATION);
         let state = item.parsed("state", State::parse)?;
@@ -99,6 +105,7 @@ impl Store {
         Ok(match state {
             State::Pending { .. } if ours => Claim::Granted {
                 base: item.maybe_small("triedBefore")?.unwrap_or_default(),
+                expires: item.end()?,
             },
             State::Pending { .. } => Claim::InProgress {
                 until: item.time("claimedUntil")?,

@@ -6,12 +6,11 @@ use domain::delivery::{Cause, Known, Receiver, State, explain};
 use domain::event::Event;
 use domain::event_type::EventType;
 use domain::id::{DeliveryId, EventId, NetworkId, ReplayId};
-use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::attempt_log::{read_attempt, write_attempt};
 use crate::due::due_shard;
-use crate::item::{Item, Reader, expires_by, n, s};
+use crate::item::{Item, Reader, expires_at, n, s};
 use crate::key::{Key, parse_delivery};
 use crate::{Error, Store};
 
@@ -36,6 +35,8 @@ pub struct Delivery {
     pub base: u32,
     /// When its event's payload was expunged, and with it what receivers answered.
     pub expunged: Option<Timestamp>,
+    /// When it is forgotten.
+    pub expires: Timestamp,
     /// The job that replayed it last.
     pub replayed_by: Option<ReplayId>,
     /// Oldest first; empty before the first. Of many rounds, the latest.
@@ -80,8 +81,8 @@ pub struct Finished<'a> {
 }
 
 impl Store {
-    /// Records that one delivery is owed, for `retention` from the event's acceptance on, and parked if
-    /// there is a cause for that. `false` when it was recorded before.
+    /// Records that one delivery is owed, and kept until `end`; parked if there is a cause for that.
+    /// `false` when it was recorded before.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -90,7 +91,7 @@ impl Store {
         event: &Event,
         id: DeliveryId,
         parked: Option<&Cause>,
-        retention: Retention,
+        end: Timestamp,
     ) -> Result<bool, Error> {
         let [pk, sk] = Key::delivery(&event.network, id).attributes();
         let state = parked.map_or(State::Pending { next_attempt: None }, |_| State::Parked);
@@ -108,7 +109,7 @@ impl Store {
             .item("eventType", s(event.event_type.as_str()))
             .item("state", s(state.word()))
             .item("attempts", n(0))
-            .item("expires", expires_by(event.accepted, retention))
+            .item("expires", expires_at(end))
             // The race: two receives of one event message. The later must not undo an attempt
             // that was already recorded.
             .condition_expression("attribute_not_exists(pk)")
@@ -231,6 +232,7 @@ pub(crate) fn read(item: &Item) -> Result<Delivery, Error> {
         expunged: reader
             .maybe_number("expungedAt")
             .map(Timestamp::from_millis),
+        expires: reader.end()?,
         replayed_by: reader.maybe_text("replayedBy").and_then(ReplayId::parse),
         attempts,
     })

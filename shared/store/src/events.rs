@@ -5,11 +5,10 @@ use domain::event::Event;
 use domain::event_type::EventType;
 use domain::id::{EventId, NetworkId};
 use domain::matching::Destination;
-use domain::network::Retention;
 use domain::time::Timestamp;
 use serde_json::value::RawValue;
 
-use crate::item::{Item, Reader, expires_by, n, s};
+use crate::item::{Item, Reader, expires_at, n, s};
 use crate::key::Key;
 use crate::packed::{pack_plan, pack_text, unpack_plan, unpack_text};
 use crate::{Error, Store};
@@ -43,7 +42,7 @@ pub struct StoredEvent {
 }
 
 impl Store {
-    /// Stores an event and its plan, for `retention` from its acceptance on, unless its id is taken.
+    /// Stores an event and its plan, kept until `end`, unless its id is taken.
     ///
     /// The condition decides the race between two messages with one event id, and between two
     /// receives of one message.
@@ -55,11 +54,12 @@ impl Store {
         event: &Event,
         message_id: &str,
         plan: &[Destination],
-        retention: Retention,
+        end: Timestamp,
     ) -> Result<Taken, Error> {
         const OPERATION: &str = "storing an event";
-        let expires = expires_by(event.accepted, retention);
-        let item = self.event_item(event, message_id, plan, expires).await?;
+        let item = self
+            .event_item(event, message_id, plan, expires_at(end))
+            .await?;
         let sent = self
             .client
             .put_item()
@@ -90,6 +90,8 @@ impl Store {
         }
     }
 
+    /// The event; `None` when it, or its body, is forgotten.
+    ///
     /// # Errors
     /// When the table does not answer or the record is unreadable.
     pub async fn event(
@@ -112,7 +114,11 @@ impl Store {
             None if expunged.is_some() => &nothing,
             None => {
                 let key = Key::event_body(network, id, reader.text("messageId")?);
-                apart = self.get(&key, OPERATION).await?.unwrap_or_default();
+                // The table forgets what has come to its end item by item, in whatever order.
+                let Some(body) = self.get(&key, OPERATION).await? else {
+                    return Ok(None);
+                };
+                apart = body;
                 apart.get("data").ok_or_else(|| reader.bad("data"))?
             }
         };

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::network::Retention;
 use domain::time::Timestamp;
 
 use crate::{Error, RETENTION};
@@ -28,9 +27,9 @@ pub(crate) fn expires(from: Timestamp) -> AttributeValue {
     n(from.after(RETENTION).seconds())
 }
 
-/// The same for what has the retention of its network.
-pub(crate) fn expires_by(from: Timestamp, retention: Retention) -> AttributeValue {
-    n(from.after(retention.duration()).seconds())
+/// The same for what has an end of its own.
+pub(crate) fn expires_at(end: Timestamp) -> AttributeValue {
+    n(end.seconds())
 }
 
 /// An item being read; remembers for whom, so errors name the question.
@@ -66,6 +65,12 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn time(&self, name: &'static str) -> Result<Timestamp, Error> {
         self.number(name).map(Timestamp::from_millis)
+    }
+
+    /// The end that `expires` names.
+    pub(crate) fn end(&self) -> Result<Timestamp, Error> {
+        let seconds = self.number("expires")?;
+        Ok(Timestamp::from_millis(seconds.saturating_mul(1000)))
     }
 
     pub(crate) fn flag(&self, name: &'static str) -> Result<bool, Error> {

@@ -27,6 +27,7 @@ mod limits;
 mod listing;
 mod network;
 mod packed;
+mod prolong;
 mod push;
 mod quarantine;
 mod replays;
@@ -58,7 +59,7 @@ pub use push::{
 };
 pub use quarantine::{QuarantineId, QuarantinePage, Quarantined};
 pub use replays::ReplayPage;
-pub use rounds::Round;
+pub use rounds::{Begun, Round};
 
 use std::time::Duration;
 

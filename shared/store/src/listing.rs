@@ -354,6 +354,7 @@ mod tests {
             made: 0,
             base: 0,
             expunged: None,
+            expires: Timestamp::EPOCH,
             replayed_by: None,
             attempts: Vec::new(),
         }

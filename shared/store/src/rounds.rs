@@ -1,6 +1,7 @@
 //! Deliveries that leave the flow of tries, and how they come back.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::delivery::keeping::end_for_round;
 use domain::delivery::{Cause, REPLAY_CANCELLED, State, arrange};
 use domain::id::{DeliveryId, NetworkId, ReplayId};
 use domain::time::Timestamp;
@@ -8,7 +9,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::attempt_log::write_attempt;
 use crate::due::{due_shard, refused};
-use crate::item::{n, s};
+use crate::item::{expires_at, n, s};
 use crate::key::Key;
 use crate::{Delivery, Error, Store};
 
@@ -28,6 +29,17 @@ pub struct Round {
     pub now: Timestamp,
     /// The job that asks for it, which the delivery remembers.
     pub job: Option<ReplayId>,
+}
+
+/// What came of a wish to begin a new round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Begun {
+    /// It has begun.
+    Now,
+    /// Someone else changed the delivery first.
+    Changed,
+    /// Its event is forgotten, so there is nothing to send.
+    Forgotten,
 }
 
 impl Store {
@@ -76,51 +88,81 @@ impl Store {
         number: u32,
         now: Timestamp,
     ) -> Result<bool, Error> {
+        let Some(seen) = self.delivery(network, id).await? else {
+            return Ok(false);
+        };
+        if seen.state != State::Parked || seen.made != number.saturating_sub(1) {
+            return Ok(false);
+        }
         let round = Round {
             next: now,
             now,
             job: None,
         };
-        let made = number.saturating_sub(1);
-        let seen = (State::Parked, made, " AND attribute_not_exists(takenBack)");
-        self.enter(network, id, seen, round, None).await
+        // Of a forgotten event the attempt makes a dead letter, which says so.
+        let (_, end) = self.kept_for(&seen, round).await?;
+        let unless = " AND attribute_not_exists(takenBack)";
+        self.enter(&seen, unless, round, end).await
     }
 
     /// Begins a new round of a delivery seen as settled: it is pending, its attempts are numbered
-    /// on, and its schedule starts over. `false` when someone else changed it first.
+    /// on, its schedule starts over, and it is kept for as long as that takes, with its event.
     ///
     /// # Errors
     /// When the table does not answer.
-    pub async fn begin_round(&self, seen: &Delivery, round: Round) -> Result<bool, Error> {
-        let surplus = seen.attempts.len().saturating_sub(KEPT_ATTEMPTS);
-        let kept = (surplus > 0).then(|| seen.attempts.iter().skip(surplus));
-        let kept = kept.map(|kept| AttributeValue::L(kept.map(write_attempt).collect()));
-        let from = (seen.state, seen.made, "");
-        self.enter(&seen.network, seen.id, from, round, kept).await
+    pub async fn begin_round(&self, seen: &Delivery, round: Round) -> Result<Begun, Error> {
+        let (event, end) = self.kept_for(seen, round).await?;
+        if !event {
+            return Ok(Begun::Forgotten);
+        }
+        let begun = self.enter(seen, "", round, end).await?;
+        Ok(if begun { Begun::Now } else { Begun::Changed })
     }
 
+    /// Keeps the event for a round. Gives whether there is one, as far as that had to be looked at, and
+    /// the end that the delivery needs if its own is too near.
+    async fn kept_for(
+        &self,
+        seen: &Delivery,
+        round: Round,
+    ) -> Result<(bool, Option<Timestamp>), Error> {
+        let Some(end) = end_for_round(round.next, seen.expires) else {
+            return Ok((true, None));
+        };
+        let kept = self.prolong_event(&seen.network, &seen.event, end).await?;
+        Ok((kept, Some(end)))
+    }
+
+    /// Nobody else moves the end of a delivery that is settled, so what was seen of it holds as long as
+    /// its state does.
     async fn enter(
         &self,
-        network: &NetworkId,
-        id: DeliveryId,
-        (state, made, unless): (State, u32, &str),
+        seen: &Delivery,
+        unless: &str,
         round: Round,
-        log: Option<AttributeValue>,
+        end: Option<Timestamp>,
     ) -> Result<bool, Error> {
+        let surplus = seen.attempts.len().saturating_sub(KEPT_ATTEMPTS);
+        let kept = (surplus > 0).then(|| seen.attempts.iter().skip(surplus));
+        let log = kept.map(|kept| AttributeValue::L(kept.map(write_attempt).collect()));
         let (_, due) = arrange(round.next, round.now);
         let mut set =
             "SET #state = :pending, triedBefore = :made, nextAt = :next, dueAt = :due, dueShard = :shard"
                 .to_owned();
         let mut call = self
-            .update(&Key::delivery(network, id))
+            .update(&Key::delivery(&seen.network, seen.id))
             .condition_expression(format!("#state = :seen AND attempts = :made{unless}"))
             .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":seen", s(state.word()))
+            .expression_attribute_values(":seen", s(seen.state.word()))
             .expression_attribute_values(":pending", s("pending"))
-            .expression_attribute_values(":made", n(made))
+            .expression_attribute_values(":made", n(seen.made))
             .expression_attribute_values(":next", n(round.next.millis()))
             .expression_attribute_values(":due", n(due.millis()))
-            .expression_attribute_values(":shard", s(due_shard(id)));
+            .expression_attribute_values(":shard", s(due_shard(seen.id)));
+        if let Some(end) = end {
+            set.push_str(", expires = :expires");
+            call = call.expression_attribute_values(":expires", expires_at(end));
+        }
         if let Some(log) = log {
             set.push_str(", #log = :log");
             call = call

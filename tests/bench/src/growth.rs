@@ -188,9 +188,8 @@ async fn store_events(world: &World, count: u32) -> Result<(), Failed> {
         let message = format!("stored-{number}");
         let id = EventId::of_message(at, &message);
         let event = checked.accept(network.clone(), id, at);
-        store
-            .take_event(&event, &message, &[], Retention::default())
-            .await?;
+        let end = at.after(Retention::default().duration());
+        store.take_event(&event, &message, &[], end).await?;
         Ok::<_, Failed>(())
     });
     stream::iter(writes)

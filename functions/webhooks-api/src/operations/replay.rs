@@ -8,7 +8,7 @@ use domain::time::Timestamp;
 use http_api::{Call, Failure, Problem, ProblemBody, Reply};
 use queue::Outgoing;
 use queue::message::DeliveryMessage;
-use store::{Delivery, Round};
+use store::{Begun, Delivery, Round};
 use telemetry::event::RequestFailed;
 
 use super::deliveries::{find, shown};
@@ -21,7 +21,7 @@ use crate::shape::DeliveryBody;
     operation_id = "replayDelivery",
     tag = "Deliveries",
     summary = "Send a settled delivery again",
-    description = "A delivered, dead or parked delivery begins a new round of tries, with the whole retry schedule before it, to the URL its endpoint has now. `webhook-id` stays the same, attempts are numbered on.",
+    description = "A delivered, dead or parked delivery begins a new round of tries, with the whole retry schedule before it, to the URL its endpoint has now. `webhook-id` stays the same, attempts are numbered on. The delivery and its event are kept for ten more days at least, so none is forgotten while it is tried. 409 if its event is forgotten already.",
     params(("network" = String, Path, description = "The network (tenant)"), ("id" = String, Path, description = "The delivery's id")),
     responses(
         (status = 202, description = "The delivery, pending again", body = DeliveryBody),
@@ -41,10 +41,7 @@ pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let endpoint = receiver(deps, &delivery).await?;
     let (network, event) = (&delivery.network, &delivery.event);
     match deps.store.event(network, event).await? {
-        None => {
-            let what = "event any more";
-            return Err(Problem::NotFound { what }.into());
-        }
+        None => return Err(forgotten().into()),
         Some(stored) if stored.expunged.is_some() => return Err(Problem::PayloadExpunged.into()),
         Some(_) => {}
     }
@@ -54,8 +51,10 @@ pub(crate) async fn replay(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         now,
         job: None,
     };
-    if !deps.store.begin_round(&delivery, round).await? {
-        return Err(Problem::PreconditionFailed.into());
+    match deps.store.begin_round(&delivery, round).await? {
+        Begun::Now => {}
+        Begun::Changed => return Err(Problem::PreconditionFailed.into()),
+        Begun::Forgotten => return Err(forgotten().into()),
     }
     send(deps, &delivery, &endpoint, now).await;
     reread(deps, &delivery, 202).await
@@ -144,6 +143,16 @@ fn wrong(state: State, allowed: &'static str, what: &'static str) -> Problem {
         state: state.word(),
         allowed,
         action: what,
+    }
+}
+
+/// Its end has come, and its delivery's is near.
+fn forgotten() -> Problem {
+    Problem::WrongState {
+        what: "event of this delivery",
+        state: "forgotten",
+        allowed: "still kept",
+        action: "sent again",
     }
 }
 

@@ -39,6 +39,10 @@ pub(crate) struct DeliveryBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(format = DateTime)]
     pub(crate) expunged_at: Option<String>,
+    /// When it is forgotten, whatever it stands at: its network's retention after its event, and later
+    /// while it is tried. A replay moves it to ten days from then at least.
+    #[schema(format = DateTime)]
+    pub(crate) expires_at: String,
     /// How many attempts were made, replays included.
     pub(crate) attempt_count: u32,
     /// Oldest first. Of a delivery replayed many times, the latest.
@@ -101,6 +105,7 @@ impl DeliveryBody {
             parked: cause(State::Parked).map(ParkedBody::of),
             discarded_at: cause(State::Discarded).map(|cause| cause.at.to_string()),
             expunged_at: delivery.expunged.map(|at| at.to_string()),
+            expires_at: delivery.expires.to_string(),
             attempt_count: delivery.made,
             attempts: delivery.attempts.iter().map(AttemptBody::of).collect(),
         }
@@ -131,6 +136,7 @@ impl DeliveryBody {
             parked: None,
             discarded_at: None,
             expunged_at: None,
+            expires_at: String::new(),
             attempt_count: 0,
             attempts: Vec::new(),
         };

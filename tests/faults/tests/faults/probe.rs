@@ -94,7 +94,8 @@ fn a_message_that_was_taken_back_wins_no_probe() {
             now,
             job: Some(job.id),
         };
-        assert!(world.store.begin_round(&parked, round).await.unwrap());
+        let begun = world.store.begin_round(&parked, round).await;
+        assert_eq!(begun.unwrap(), store::Begun::Now);
         let (network, ids) = (&world.network, [parked.id]);
         let taken = world.store.take_back(network, job.id, &ids, now).await;
         assert_eq!(taken.unwrap(), 1);

@@ -143,7 +143,8 @@ async fn an_answer_that_is_kept_too_late_is_neither_shown_nor_left_there() {
     put.send().await.unwrap();
     let shown = fanfare.get(&attempt).await;
     assert_eq!((shown.status, &shown.body["response"]), (200, &Value::Null));
-    let late = store.keep_response(&network, id, 1, &kept, Retention::default());
+    let end = id.accepted().after(Retention::default().duration());
+    let late = store.keep_response(&network, id, 1, &kept, end);
     late.await.unwrap();
     assert_eq!(store.response(&network, id, 1).await.unwrap(), None);
     fanfare.system.stop().await;

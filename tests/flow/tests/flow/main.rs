@@ -21,6 +21,7 @@ mod expiry;
 mod expunge;
 mod forms;
 mod held;
+mod keeping;
 mod listings;
 mod news;
 mod pages;

@@ -446,7 +446,10 @@ async fn what_a_dead_process_queued_for_a_cancelled_job_is_taken_back_when_its_m
             now,
             job: Some(id),
         };
-        assert!(store.begin_round(delivery, round).await.unwrap());
+        assert_eq!(
+            store.begin_round(delivery, round).await.unwrap(),
+            store::Begun::Now
+        );
     }
     let seen = fanfare.get(&progress).await;
     assert_eq!(
@@ -480,7 +483,10 @@ async fn what_a_dead_process_queued_for_a_cancelled_job_is_taken_back_when_its_m
         now,
         job: Some(id),
     };
-    assert!(store.begin_round(&delivery, round).await.unwrap());
+    assert_eq!(
+        store.begin_round(&delivery, round).await.unwrap(),
+        store::Begun::Now
+    );
     let again = operate(&fanfare, &format!("{progress}/cancel")).await;
     assert_eq!(again.body["takenBack"], 15);
     fanfare.system.stop().await;
