@@ -23,7 +23,7 @@ use crate::Deps;
 use crate::admission::{Admitted, Later, Why, admit};
 use crate::aftermath::{conclude, report};
 use crate::answer::Made;
-use crate::endpoints::Known;
+use crate::endpoints::{Known, Newness};
 use crate::make::make;
 use crate::{quarantine, tell};
 
@@ -94,10 +94,15 @@ pub(crate) async fn run(
     };
     let suspect = suspect(&record, &message, now);
     let came_before = record.receive_count > 1;
+    let newness = Newness {
+        version: message.endpoint_version,
+        // Time has passed since the first was sent, in which the endpoint may have been changed.
+        since: suspect.then_some(began),
+    };
     let (network, id) = (&message.network, message.delivery.endpoint());
     let found = deps
         .endpoints
-        .find(&deps.store, network, id, message.endpoint_version, now)
+        .find(&deps.store, network, id, newness, now)
         .await;
     let Some(known) = found.map_err(|error| chain(&error))? else {
         let made = Made::unsent(

@@ -11,7 +11,7 @@ use telemetry::chain::chain;
 use crate::Deps;
 use crate::answer::Made;
 use crate::attempt::LATEST_START;
-use crate::endpoints::Known;
+use crate::endpoints::{Known, Newness};
 use crate::hidden::Hidden;
 use crate::pace::watched;
 use crate::request::build;
@@ -58,9 +58,13 @@ async fn make_anew(
     let (network, id) = (&message.network, before.endpoint.id);
     let now = deps.platform.clock.now();
     deps.endpoints.forget(network, id);
+    let newness = Newness {
+        version: message.endpoint_version,
+        since: None,
+    };
     let found = deps
         .endpoints
-        .find(&deps.store, network, id, message.endpoint_version, now)
+        .find(&deps.store, network, id, newness, now)
         .await;
     let found = found.map_err(|error| chain(&error))?;
     // One that is disabled or gone by now is dealt with when the message comes again.

@@ -46,10 +46,26 @@ impl<K: Eq + Hash + Clone, V> Kept<K, V> {
         now: Timestamp,
         read: impl FnOnce() -> F,
     ) -> Result<Arc<V>, E> {
+        self.get_if(key, now, |_, _| true, read).await
+    }
+
+    /// The same, where a known value must also be `good`, as that tells by when it was asked for and
+    /// what it is.
+    ///
+    /// # Errors
+    /// Those of `read`; nothing is kept then.
+    pub async fn get_if<E, F: Future<Output = Result<V, E>>>(
+        &self,
+        key: &K,
+        now: Timestamp,
+        good: impl FnOnce(Timestamp, &V) -> bool,
+        read: impl FnOnce() -> F,
+    ) -> Result<Arc<V>, E> {
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
         if let Some((at, value)) = slot.as_ref()
             && now.since(*at) < self.max_age
+            && good(*at, value)
         {
             return Ok(Arc::clone(value));
         }
@@ -98,5 +114,30 @@ mod tests {
         // A third key makes room by forgetting.
         assert_eq!(ask("c", 10, Ok(6)).await, Ok(6));
         assert_eq!(ask("a", 11, Ok(7)).await, Ok(7));
+        for (since, most, expected) in [(11, 7, 7), (11, 6, 8), (12, 9, 9)] {
+            let good = |asked: Timestamp, value: &u32| asked >= at(since) && *value <= most;
+            let read = || async { Ok::<_, ()>(expected) };
+            let value = kept.get_if(&"a", at(11), good, read).await.unwrap();
+            assert_eq!(*value, expected, "{since} {most}");
+        }
+    }
+
+    #[tokio::test]
+    async fn of_many_who_want_something_newer_one_asks() {
+        let kept: Kept<&str, u32> = Kept::new(Duration::from_secs(10), 2);
+        let at = Timestamp::from_millis;
+        let asked = Mutex::new(0);
+        let ask = |now| {
+            let read = || async {
+                tokio::task::yield_now().await;
+                *asked.lock().unwrap() += 1;
+                Ok::<_, ()>(1)
+            };
+            kept.get_if(&"a", at(now), |asked, _| asked >= at(5), read)
+        };
+        ask(4).await.unwrap();
+        let all = tokio::join!(ask(5), ask(6), ask(7));
+        assert!(all.0.is_ok() && all.1.is_ok() && all.2.is_ok());
+        assert_eq!(*asked.lock().unwrap(), 2);
     }
 }

@@ -85,7 +85,7 @@ pub(crate) async fn get(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     operation_id = "deleteEndpoint",
     tag = "Webhooks",
     summary = "Delete an endpoint and its secret",
-    description = "Deliveries not yet made are given up; past ones stay listed until their retention ends. Its keys and sensitive header values are removed at once, or within a day when Secrets Manager does not answer.",
+    description = "Deliveries not yet made are given up: retries and replays at once, first tries of events that came before within five seconds; past ones stay listed until their retention ends. Its keys and sensitive header values are removed at once, or within a day when Secrets Manager does not answer.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),

@@ -24,7 +24,7 @@ use crate::shape::{EndpointBody, UpdateEndpoint, all_types};
     operation_id = "updateEndpoint",
     tag = "Webhooks",
     summary = "Change an endpoint",
-    description = "Deliveries already owed go to the new URL. One at another scheme, host or port takes no sensitive header value along: give the values again in the same request, or leave the headers out. Setting `enabled` to true resumes what was parked, as `POST …/enable` does. The way of signing is changed by a rotation.",
+    description = "Deliveries already owed go to the new URL: retries and replays at once, first tries of events that came before within five seconds. One at another scheme, host or port takes no sensitive header value along: give the values again in the same request, or leave the headers out. Setting `enabled` to true resumes what was parked, as `POST …/enable` does. The way of signing is changed by a rotation.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),

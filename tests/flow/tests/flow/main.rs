@@ -12,6 +12,7 @@ mod again;
 mod all_deliveries;
 mod answers;
 mod certificates;
+mod changed;
 mod choosing;
 mod conservation;
 mod deliver;
