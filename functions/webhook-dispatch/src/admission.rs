@@ -208,18 +208,15 @@ async fn rate(
     let Some(per_second) = known.endpoint.limits.rate_per_second else {
         return Ok(None);
     };
+    let since = known.endpoint.rate_since;
     if message.turn == Turn::Come {
         return Ok(None);
     }
-    let (kept, missed) = kept(message.turn, per_second, now);
+    let (kept, missed) = kept(message.turn, since, now);
     let reserved = match kept {
         Some(at) => Some(at),
         None => {
-            let version = known.endpoint.version;
-            let pace = Pace {
-                per_second,
-                version,
-            };
+            let pace = Pace { per_second, since };
             let latest = (!message.is_first_try()).then(|| now.after(SOON));
             let (network, id) = (&known.endpoint.network, known.endpoint.id);
             let store = &deps.store;
@@ -234,29 +231,20 @@ async fn rate(
         return Ok(Some(Later {
             at,
             why: Why::Rate,
-            turn: Turn::Reserved {
-                at,
-                per_second,
-                missed,
-            },
+            turn: Turn::Reserved { at, since, missed },
         }));
     }
     tokio::time::sleep(wait).await;
     Ok(None)
 }
 
-/// The moment that is kept for it, unless it was reserved by another rate than today's or is missed; and
+/// The moment that is kept for it, unless it was reserved before today's rate was set or is missed; and
 /// how many were missed by now.
-fn kept(turn: Turn, today: u32, now: Timestamp) -> (Option<Timestamp>, u32) {
-    let Turn::Reserved {
-        at,
-        per_second,
-        missed,
-    } = turn
-    else {
+fn kept(turn: Turn, today: u64, now: Timestamp) -> (Option<Timestamp>, u32) {
+    let Turn::Reserved { at, since, missed } = turn else {
         return (None, 0);
     };
-    if per_second != today {
+    if since != today {
         return (None, 0);
     }
     // The queue holds a message back for a quarter of an hour at most, so it can be early too.
@@ -315,10 +303,10 @@ mod tests {
         let at = Timestamp::EPOCH.after(Duration::from_secs(100));
         let reserved = |missed| Turn::Reserved {
             at,
-            per_second: 5,
+            since: 5,
             missed,
         };
-        for (turn, rate, seconds, expected) in [
+        for (turn, since, seconds, expected) in [
             (Turn::Unasked, 5, 100, (None, 0)),
             (Turn::SentAway(3), 5, 100, (None, 0)),
             (reserved(0), 5, 40, (Some(at), 0)),
@@ -331,7 +319,7 @@ mod tests {
             (reserved(0), 6, 100, (None, 0)),
         ] {
             let now = Timestamp::EPOCH.after(Duration::from_secs(seconds));
-            assert_eq!(kept(turn, rate, now), expected, "{turn:?} at {seconds} s");
+            assert_eq!(kept(turn, since, now), expected, "{turn:?} at {seconds} s");
         }
     }
 }

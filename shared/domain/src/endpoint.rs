@@ -43,6 +43,9 @@ pub struct Endpoint {
     pub schedule: Option<Schedule>,
     /// How much it is sent at once and per second.
     pub limits: Limits,
+    /// The version that set its rate; 0 without a rate, and when nobody knows. A moment kept for an
+    /// attempt by another rate, or by the same that was gone meanwhile, counts for nothing.
+    pub rate_since: u64,
     /// Of which attempts the whole answer is kept.
     pub keep_responses: KeepResponses,
     /// Why nothing is sent to it; `None` while it is enabled.
@@ -241,6 +244,16 @@ pub struct SecretRef {
 }
 
 impl Endpoint {
+    /// The same, made from one with the limits `before`, whose rate the version `since` set: a rate that
+    /// goes on is as old as it was, and any other begins with this version.
+    #[must_use]
+    pub fn going_on_from(self, before: Limits, since: u64) -> Self {
+        let goes_on = self.limits.rate_per_second == before.rate_per_second;
+        let set = if goes_on { since } else { self.version };
+        let rate_since = self.limits.rate_per_second.map_or(0, |_| set);
+        Self { rate_since, ..self }
+    }
+
     /// Whether new events are sent to it.
     #[must_use]
     pub fn is_enabled(&self) -> bool {
@@ -278,6 +291,7 @@ impl Endpoint {
             timeout: Timeout::default(),
             schedule: None,
             limits: Limits::default(),
+            rate_since: 0,
             keep_responses: KeepResponses::default(),
             disabled: None,
             signing: Scheme::default(),

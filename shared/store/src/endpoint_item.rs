@@ -47,6 +47,7 @@ pub(crate) fn write(endpoint: &Endpoint) -> Item {
         ),
         ("maxInFlight", endpoint.limits.max_in_flight.map(n)),
         ("rate", endpoint.limits.rate_per_second.map(n)),
+        ("rateSince", unless_default(endpoint.rate_since).map(n)),
         (
             "keepResponses",
             unless_default(endpoint.keep_responses).map(|keep| s(keep.word())),
@@ -117,6 +118,7 @@ pub(crate) fn read(item: &Reader<'_>, network: &NetworkId) -> Result<Endpoint, E
             max_in_flight: item.maybe_small("maxInFlight")?,
             rate_per_second: item.maybe_small("rate")?,
         },
+        rate_since: item.maybe_number("rateSince").unwrap_or_default(),
         keep_responses: item.or_default("keepResponses", KeepResponses::parse)?,
         disabled: read_disabled(item)?,
         signing: item.or_default("signing", Scheme::parse)?,
@@ -220,6 +222,7 @@ mod tests {
             timeout: Timeout::default(),
             schedule: None,
             limits: Limits::default(),
+            rate_since: 0,
             keep_responses: KeepResponses::default(),
             disabled: None,
             signing: Scheme::default(),
@@ -253,6 +256,7 @@ mod tests {
                 max_in_flight: Some(3),
                 rate_per_second: Some(9),
             },
+            rate_since: 2,
             keep_responses: KeepResponses::All,
             disabled: Some(Disabled {
                 reason: "gone".to_owned(),

@@ -26,13 +26,13 @@ pub struct Slot {
     until: Timestamp,
 }
 
-/// How fast attempts to an endpoint may follow each other, and who says so.
+/// How fast attempts to an endpoint may follow each other, and since when.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     /// Attempts a second; 0 counts as 1.
     pub per_second: u32,
-    /// The endpoint's version when this was read: what an older one says does not undo it.
-    pub version: u64,
+    /// The endpoint's version that set this rate: what an older one says does not undo it.
+    pub since: u64,
 }
 
 impl Pace {
@@ -45,7 +45,7 @@ impl Pace {
 /// What came of a wish to queue up.
 enum Queued {
     At(Timestamp),
-    /// Nobody waits, or all who do wait by a rate that was changed since.
+    /// Nobody waits, or all who do wait by a rate that is no more.
     Nobody,
     TooLong,
 }
@@ -56,8 +56,8 @@ impl Store {
     /// with one atomic write per attempt. The moment can lie ahead; the caller then comes back at it
     /// with nothing to reserve. `None`, and nothing reserved, when it would be after `latest`.
     ///
-    /// When the endpoint's rate was changed since the last reservation, those who wait by the old
-    /// one hold nobody back: they must ask again when they come.
+    /// When the endpoint's rate was set anew since the last reservation, those who wait by the old one
+    /// hold nobody back: they must ask again when they come.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -100,14 +100,13 @@ impl Store {
         let sent = self
             .update(&Key::limits(network, id))
             .update_expression(
-                "SET nextFree = nextFree + :interval, perSecond = if_not_exists(perSecond, :rate), rateVersion = if_not_exists(rateVersion, :version)",
+                "SET nextFree = nextFree + :interval, rateVersion = if_not_exists(rateVersion, :since)",
             )
             .condition_expression(
-                "nextFree > :now AND nextFree <= :latest AND (attribute_not_exists(perSecond) OR perSecond = :rate OR rateVersion >= :version)",
+                "nextFree > :now AND nextFree <= :latest AND (attribute_not_exists(rateVersion) OR rateVersion >= :since)",
             )
             .expression_attribute_values(":interval", n(pace.interval()))
-            .expression_attribute_values(":rate", n(pace.per_second))
-            .expression_attribute_values(":version", n(pace.version))
+            .expression_attribute_values(":since", n(pace.since))
             .expression_attribute_values(":latest", n(latest))
             .expression_attribute_values(":now", n(micros_of(now)))
             .return_values(ReturnValue::UpdatedNew)
@@ -151,13 +150,12 @@ impl Store {
         let next = micros_of(now).saturating_add(pace.interval());
         let sent = self
             .update(&Key::limits(network, id))
-            .update_expression("SET nextFree = :next, perSecond = :rate, rateVersion = :version")
+            .update_expression("SET nextFree = :next, rateVersion = :since")
             .condition_expression(
-                "attribute_not_exists(nextFree) OR nextFree <= :now OR (attribute_exists(perSecond) AND perSecond <> :rate AND rateVersion < :version)",
+                "attribute_not_exists(nextFree) OR nextFree <= :now OR rateVersion < :since",
             )
             .expression_attribute_values(":next", n(next))
-            .expression_attribute_values(":rate", n(pace.per_second))
-            .expression_attribute_values(":version", n(pace.version))
+            .expression_attribute_values(":since", n(pace.since))
             .expression_attribute_values(":now", n(micros_of(now)))
             .send()
             .await;
@@ -223,11 +221,10 @@ impl Store {
     }
 }
 
-/// Whether what is reserved was reserved by a rate that the endpoint no longer has.
+/// Whether what is reserved was reserved before the endpoint's rate of today was set.
 fn outdated(there: &Reader<'_>, pace: Pace) -> bool {
-    let rate = there.maybe_number("perSecond");
-    rate.is_some_and(|rate| rate != u64::from(pace.per_second))
-        && there.maybe_number("rateVersion") < Some(pace.version)
+    let since = there.maybe_number("rateVersion");
+    since.is_some_and(|since| since < pace.since)
 }
 
 fn slot(number: u32) -> String {

@@ -137,6 +137,7 @@ fn draft(
             max_in_flight: fields.max_in_flight(request.max_in_flight),
             rate_per_second: fields.rate(request.rate_per_second),
         },
+        rate_since: 0,
         keep_responses: fields.keep_responses(request.keep_responses.as_deref()),
         disabled: (!request.enabled).then(|| Disabled {
             reason: disabled::BY_REQUEST.to_owned(),
@@ -152,7 +153,8 @@ fn draft(
         version: 1,
         created: now,
         updated: now,
-    };
+    }
+    .going_on_from(Limits::default(), 0);
     fields.check()?;
     Ok(Draft {
         endpoint,

@@ -153,7 +153,8 @@ fn changed(
         version: before.version.saturating_add(1),
         updated: now,
         ..before
-    };
+    }
+    .going_on_from(before.limits, before.rate_since);
     fields.check()?;
     Ok((after, sensitive))
 }

@@ -41,12 +41,12 @@ pub enum Turn {
     /// It has no moment, and asks for one when it comes.
     #[default]
     Unasked,
-    /// A moment is kept for it, as long as the endpoint takes as many a second as it did then.
+    /// A moment is kept for it, as long as the endpoint's rate is the one that was set then.
     Reserved {
         /// Not before this. It can lie further ahead than the queue holds a message back.
         at: Timestamp,
-        /// The rate by which it was given.
-        per_second: u32,
+        /// The endpoint's version that set the rate by which it was given.
+        since: u64,
         /// How many moments before this it came too late for.
         missed: u32,
     },
@@ -101,7 +101,8 @@ struct DeliveryWire {
 #[serde(rename_all = "camelCase")]
 struct MomentWire {
     at: u64,
-    per_second: u32,
+    #[serde(default)]
+    since: u64,
     #[serde(default, skip_serializing_if = "super::is_zero")]
     missed: u32,
 }
@@ -111,7 +112,7 @@ impl DeliveryWire {
         match (self.moment, self.sent_away) {
             (Some(moment), _) => Turn::Reserved {
                 at: Timestamp::from_millis(moment.at),
-                per_second: moment.per_second,
+                since: moment.since,
                 missed: moment.missed,
             },
             (None, Some(times)) => Turn::SentAway(times),
@@ -175,13 +176,9 @@ impl DeliveryMessage {
             slow: self.slow,
             reserved: self.turn == Turn::Come,
             moment: match self.turn {
-                Turn::Reserved {
-                    at,
-                    per_second,
-                    missed,
-                } => Some(MomentWire {
+                Turn::Reserved { at, since, missed } => Some(MomentWire {
                     at: at.millis(),
-                    per_second,
+                    since,
                     missed,
                 }),
                 Turn::Unasked | Turn::Come | Turn::SentAway(_) => None,

@@ -92,10 +92,10 @@ fn turns() -> impl Strategy<Value = Turn> {
         Just(Turn::Unasked),
         Just(Turn::Come),
         any::<u32>().prop_map(Turn::SentAway),
-        (0_u64..(1 << 47), 1_u32..501, 0_u32..3).prop_map(|(at, per_second, missed)| {
+        (0_u64..(1 << 47), any::<u64>(), 0_u32..3).prop_map(|(at, since, missed)| {
             Turn::Reserved {
                 at: Timestamp::from_millis(at),
-                per_second,
+                since,
                 missed,
             }
         }),

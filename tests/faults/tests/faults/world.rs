@@ -362,6 +362,7 @@ fn endpoint(
             max_in_flight: plan.max_in_flight,
             rate_per_second: plan.rate_per_second,
         },
+        rate_since: 1,
         keep_responses: KeepResponses::default(),
         disabled: None,
         signing: Scheme::default(),

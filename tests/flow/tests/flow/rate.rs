@@ -50,10 +50,10 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn one_a_second(version: u64) -> Pace {
+fn one_a_second(since: u64) -> Pace {
     Pace {
         per_second: 1,
-        version,
+        since,
     }
 }
 
@@ -163,6 +163,39 @@ async fn a_raised_rate_counts_at_once() {
     let behind = places.take(None, clock.now()).await.unwrap();
     assert!(behind.since(clock.now()) <= seconds(1), "{behind}");
     // The older one had 1,000 s to wait; it comes as soon as the queue lets go of it.
+    pass(&fanfare, &clock, seconds(900)).await;
+    receiver.wait_for(2).await;
+    fanfare.system.stop().await;
+    assert_eq!(receiver.received().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rate_that_is_set_again_knows_nobody_who_waited_by_it_before() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::accepting().await;
+    let wanted = json!({ "ratePerSecond": 1, "eventTypes": ["*"] });
+    let (endpoint, _) = made(&fanfare, &receiver.url(), wanted).await;
+    let places = Places::at(&fanfare, &endpoint, one_a_second(1));
+    for _ in 0..2_000 {
+        places.take(None, clock.now()).await.unwrap();
+    }
+    clock.advance(Duration::from_millis(10));
+    let report = |id| json!({ "id": id, "event": "a.b", "data": {} });
+    fanfare.report(&report("old")).await;
+    fanfare.system.embedded().sqs().idle().await;
+    // The same rate once more is no change.
+    change(&fanfare, &endpoint, r#"{"ratePerSecond":1}"#).await;
+    let behind = places.take(None, clock.now()).await.unwrap();
+    assert!(behind.since(clock.now()) > seconds(1_900), "{behind}");
+    for patch in [r#"{"ratePerSecond":null}"#, r#"{"ratePerSecond":1}"#] {
+        change(&fanfare, &endpoint, patch).await;
+    }
+    pass(&fanfare, &clock, seconds(6)).await;
+    fanfare.report(&report("new")).await;
+    let first = receiver.wait_for(1).await;
+    assert_eq!(first[0].id(), "new");
+    // The older one had 2,000 s to wait; it asks again as soon as the queue lets go of it.
     pass(&fanfare, &clock, seconds(900)).await;
     receiver.wait_for(2).await;
     fanfare.system.stop().await;

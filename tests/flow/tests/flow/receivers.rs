@@ -222,7 +222,7 @@ async fn a_rate_whose_interval_is_uneven_is_kept_to_the_last_webhook() {
     let store = store::Store::new(fanfare.system.aws().dynamodb(), table);
     let pace = store::Pace {
         per_second: RATE,
-        version: 1,
+        since: 1,
     };
     let begin = clock.now();
     let mut seconds = std::collections::BTreeMap::new();
