@@ -17,8 +17,14 @@ use crate::attempt::{CLAIM, keep_owed};
 use crate::endpoints::Known;
 use crate::{Deps, tell};
 
-/// A moment this near is waited for in place: a message would take as long to come back.
-const NEAR: Duration = Duration::from_secs(1);
+/// How long before its moment a message is to be there, at least: the queue and what reads it take a
+/// little.
+const AHEAD: Duration = Duration::from_millis(200);
+
+/// A moment this near is waited for in place. The queue counts in whole seconds, so a message that is
+/// there in time is up to a second earlier; one that came for its moment would be late, together with
+/// all others of that second.
+const NEAR: Duration = Duration::from_secs(1).saturating_add(AHEAD);
 
 /// How many places are tried before the endpoint counts as full.
 const PLACES_TRIED: u32 = 4;
@@ -29,10 +35,13 @@ const FULL: Duration = Duration::from_secs(1);
 /// Waiters come back spread over this long after the moment, so that they do not come in step.
 const SPREAD: Duration = Duration::from_secs(2);
 
-/// How late a reserved moment may be used. Messages that were held up together would otherwise all go at
-/// once when they come; beyond it, each asks for another moment. Four times as much after each moment
-/// missed, so that where all are as late as each other, which keeps them apart, each goes in the end.
-const LATE: Duration = Duration::from_secs(1);
+/// A message that misses so many moments was held up by accident, and waits for another. One that misses
+/// more always comes late, as all others may: its moment may be used later and later, so that each goes
+/// in the end, and their lateness keeps them apart.
+const ACCIDENTS: u32 = 3;
+
+/// How much later after each of those, in times of the one before.
+const PATIENCE: u32 = 4;
 
 /// A retry or a replay, which is late already, queues up at an endpoint with a rate only when its
 /// moment would come this soon. So a first try, which always may, waits for those that came first
@@ -212,43 +221,57 @@ async fn rate(
     if message.turn == Turn::Come {
         return Ok(None);
     }
-    let (kept, missed) = kept(message.turn, since, now);
-    let reserved = match kept {
-        Some(at) => Some(at),
-        None => {
-            let pace = Pace { per_second, since };
-            let latest = (!message.is_first_try()).then(|| now.after(SOON));
-            let (network, id) = (&known.endpoint.network, known.endpoint.id);
-            let store = &deps.store;
-            store.reserve_rate(network, id, pace, latest, now).await?
+    let pace = Pace { per_second, since };
+    let latest = (!message.is_first_try()).then(|| now.after(SOON));
+    let (network, id) = (&known.endpoint.network, known.endpoint.id);
+    let (mut moment, mut missed) = kept(message.turn, pace, now);
+    loop {
+        let now = deps.platform.clock.now();
+        let reserved = match moment {
+            Some(at) => Some(at),
+            None => {
+                let store = &deps.store;
+                store.reserve_rate(network, id, pace, latest, now).await?
+            }
+        };
+        let Some(at) = reserved else {
+            return Ok(Some(sent_away(deps, message, now)));
+        };
+        let turn = Turn::Reserved { at, since, missed };
+        // Exactly until then: asking took a while.
+        let wait = at.since(deps.platform.clock.now());
+        if wait > NEAR {
+            let why = Why::Rate;
+            return Ok(Some(Later { at, why, turn }));
         }
-    };
-    let Some(at) = reserved else {
-        return Ok(Some(sent_away(deps, message, now)));
-    };
-    let wait = at.since(now);
-    if wait > NEAR {
-        return Ok(Some(Later {
-            at,
-            why: Why::Rate,
-            turn: Turn::Reserved { at, since, missed },
-        }));
+        tokio::time::sleep(wait).await;
+        // The process may have been held up too, with all that waited in it.
+        (moment, missed) = kept(turn, pace, deps.platform.clock.now());
+        if moment.is_some() {
+            return Ok(None);
+        }
     }
-    tokio::time::sleep(wait).await;
-    Ok(None)
+}
+
+/// How long the queue holds back what is to be there in time for a moment so far away.
+pub(crate) fn held_back(wait: Duration) -> Duration {
+    Duration::from_secs(wait.saturating_sub(AHEAD).as_secs())
 }
 
 /// The moment that is kept for it, unless it was reserved before today's rate was set or is missed; and
-/// how many were missed by now.
-fn kept(turn: Turn, today: u64, now: Timestamp) -> (Option<Timestamp>, u32) {
+/// how many were missed by now. It is missed when the next one's comes: of messages that were held up
+/// together each asks for another then, and they do not all go at once.
+fn kept(turn: Turn, today: Pace, now: Timestamp) -> (Option<Timestamp>, u32) {
     let Turn::Reserved { at, since, missed } = turn else {
         return (None, 0);
     };
-    if since != today {
+    if since != today.since {
         return (None, 0);
     }
     // The queue holds a message back for a quarter of an hour at most, so it can be early too.
-    if now.since(at) > LATE.saturating_mul(4_u32.saturating_pow(missed)) {
+    let late = Duration::from_secs(1) / today.per_second.max(1);
+    let patience = PATIENCE.saturating_pow(missed.saturating_sub(ACCIDENTS - 1));
+    if now.since(at) > late.saturating_mul(patience) {
         return (None, missed.saturating_add(1));
     }
     (Some(at), missed)
@@ -306,20 +329,35 @@ mod tests {
             since: 5,
             missed,
         };
-        for (turn, since, seconds, expected) in [
-            (Turn::Unasked, 5, 100, (None, 0)),
-            (Turn::SentAway(3), 5, 100, (None, 0)),
-            (reserved(0), 5, 40, (Some(at), 0)),
-            (reserved(0), 5, 101, (Some(at), 0)),
-            (reserved(0), 5, 102, (None, 1)),
-            (reserved(1), 5, 104, (Some(at), 1)),
-            (reserved(1), 5, 105, (None, 2)),
-            (reserved(2), 5, 116, (Some(at), 2)),
-            (reserved(99), 5, 9_999, (Some(at), 99)),
-            (reserved(0), 6, 100, (None, 0)),
+        for (turn, since, millis, expected) in [
+            (Turn::Unasked, 5, 100_000, (None, 0)),
+            (Turn::SentAway(3), 5, 100_000, (None, 0)),
+            (reserved(0), 5, 40_000, (Some(at), 0)),
+            (reserved(0), 5, 100_050, (Some(at), 0)),
+            (reserved(0), 5, 100_051, (None, 1)),
+            (reserved(2), 5, 100_050, (Some(at), 2)),
+            (reserved(2), 5, 100_051, (None, 3)),
+            (reserved(3), 5, 100_200, (Some(at), 3)),
+            (reserved(3), 5, 100_201, (None, 4)),
+            (reserved(4), 5, 100_800, (Some(at), 4)),
+            (reserved(99), 5, 9_999_000, (Some(at), 99)),
+            (reserved(0), 6, 100_000, (None, 0)),
         ] {
-            let now = Timestamp::EPOCH.after(Duration::from_secs(seconds));
-            assert_eq!(kept(turn, since, now), expected, "{turn:?} at {seconds} s");
+            let now = Timestamp::from_millis(millis);
+            let today = Pace {
+                per_second: 20,
+                since,
+            };
+            assert_eq!(kept(turn, today, now), expected, "{turn:?} at {millis} ms");
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_is_there_in_time_and_waits_in_place() {
+        for millis in (1_201..1_000_000).step_by(7) {
+            let wait = Duration::from_millis(millis);
+            let early = wait.saturating_sub(held_back(wait));
+            assert!((AHEAD..NEAR).contains(&early), "{millis} ms");
         }
     }
 }

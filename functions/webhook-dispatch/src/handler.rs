@@ -1,11 +1,12 @@
 use std::convert::Infallible;
+use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::address::AddressPolicy;
 use domain::time::Timestamp;
 use domain::webhook_url::OwnNames;
 use outbound::{Client, Limits};
-use queue::message::DeliveryMessage;
+use queue::message::{DeliveryMessage, Turn};
 use queue::{Outgoing, Queue, each_record, respond};
 use rules::Known;
 use runtime::{Platform, SettingsError};
@@ -14,6 +15,7 @@ use telemetry::event::{BatchDispatched, RecordFailed};
 use vault::Vault;
 
 use crate::Settings;
+use crate::admission::held_back;
 use crate::attempt::{Attempted, run};
 use crate::endpoints::Endpoints;
 
@@ -141,6 +143,17 @@ struct Later {
     carried_by: Option<String>,
 }
 
+impl Later {
+    /// The queue rounds up, which is too late for a moment that is kept for it.
+    fn delay(&self, now: Timestamp) -> Duration {
+        let wait = self.at.since(now);
+        match self.message.turn {
+            Turn::Reserved { at, .. } if at == self.at => held_back(wait),
+            Turn::Reserved { .. } | Turn::Unasked | Turn::Come | Turn::SentAway(_) => wait,
+        }
+    }
+}
+
 /// Sends them; gives the received messages that must stay, with the reason.
 async fn send(deps: &Deps, later: Vec<Later>) -> Vec<(String, String)> {
     let (slow, others): (Vec<_>, Vec<_>) = later.into_iter().partition(|one| one.message.slow);
@@ -158,7 +171,7 @@ async fn send_to(deps: &Deps, queue: &Queue, later: Vec<Later>) -> Vec<(String, 
     let outgoing = later.iter().map(|later| Outgoing {
         body: later.message.write(),
         group: later.message.group(),
-        delay: later.at.since(now),
+        delay: later.delay(now),
     });
     let outgoing: Vec<_> = outgoing.collect();
     let sent = queue.send(&outgoing).await;

@@ -33,6 +33,8 @@ mod probe;
 #[cfg(test)]
 mod push;
 #[cfg(test)]
+mod rate;
+#[cfg(test)]
 mod receiver;
 #[cfg(test)]
 mod sandbox;
