@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use domain::attempt::Response;
-use domain::delivery::keeping::{FRESH, end_for_try, first_end};
+use domain::delivery::keeping::{FRESH, end_for_round, end_for_try, first_end};
 use domain::delivery::{Carrier, Cause, RESCUE_AFTER, State, arrange, settle};
 use domain::endpoint::{Disabled, Timeout};
 use domain::id::{DeliveryId, NetworkId};
@@ -265,9 +265,12 @@ async fn park(
     };
     let (network, id) = (&message.network, message.delivery);
     let parked = deps.store.park(network, id, message.attempt, &cause).await;
-    if !parked.map_err(|error| chain(&error))? {
+    let Some(expires) = parked.map_err(|error| chain(&error))? else {
         return Ok(Attempted::Stale);
-    }
+    };
+    // So there is time to enable it.
+    let kept = keep_owed(deps, &message, end_for_round(now, expires)).await;
+    kept.map_err(|error| chain(&error))?;
     // Whoever enables the endpoint from here on finds it parked. Whoever did so between the read
     // and the record may have looked for parked ones too early: then it is resumed here.
     let fresh = deps.store.endpoint(network, id.endpoint()).await;

@@ -1,6 +1,6 @@
 //! Deliveries that leave the flow of tries, and how they come back.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::delivery::keeping::end_for_round;
 use domain::delivery::{Cause, REPLAY_CANCELLED, State, arrange};
 use domain::id::{DeliveryId, NetworkId, ReplayId};
@@ -9,7 +9,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::attempt_log::write_attempt;
 use crate::due::{due_shard, refused};
-use crate::item::{expires_at, n, s};
+use crate::item::{Reader, expires_at, n, s};
 use crate::key::Key;
 use crate::{Delivery, Error, Store};
 
@@ -43,8 +43,8 @@ pub enum Begun {
 }
 
 impl Store {
-    /// Parks a pending delivery: it keeps its record and has no next attempt. `false` when its
-    /// attempt `number` was made meanwhile, or it is not pending.
+    /// Parks a pending delivery: it keeps its record and has no next attempt. Gives when it is
+    /// forgotten; `None` when its attempt `number` was made meanwhile, or it is not pending.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -54,11 +54,13 @@ impl Store {
         id: DeliveryId,
         number: u32,
         cause: &Cause,
-    ) -> Result<bool, Error> {
+    ) -> Result<Option<Timestamp>, Error> {
+        const OPERATION: &str = "parking a delivery";
         let sent = self
             .update(&Key::delivery(network, id))
+            // Setting something to what it is makes the answer tell it.
             .update_expression(
-                "SET #state = :parked, cause = :cause, causeAt = :at REMOVE nextAt, dueAt, dueShard, claimedUntil, claimedBy",
+                "SET #state = :parked, cause = :cause, causeAt = :at, expires = expires REMOVE nextAt, dueAt, dueShard, claimedUntil, claimedBy",
             )
             .condition_expression("#state = :pending AND attempts = :before")
             .expression_attribute_names("#state", "state")
@@ -67,11 +69,15 @@ impl Store {
             .expression_attribute_values(":before", n(number.saturating_sub(1)))
             .expression_attribute_values(":cause", s(&cause.reason))
             .expression_attribute_values(":at", n(cause.at.millis()))
+            .return_values(ReturnValue::UpdatedNew)
             .send()
             .await;
         match sent {
-            Ok(_) => Ok(true),
-            Err(error) => refused(error, "parking a delivery").map(|()| false),
+            Ok(updated) => {
+                let item = updated.attributes.unwrap_or_default();
+                Reader::new(&item, OPERATION).end().map(Some)
+            }
+            Err(error) => refused(error, OPERATION).map(|()| None),
         }
     }
 

@@ -19,7 +19,7 @@ use crate::shape::{DisableEndpoint, EnableEndpoint, EnabledEndpoint, EndpointBod
     operation_id = "disableEndpoint",
     tag = "Webhooks",
     summary = "Send nothing to an endpoint for now",
-    description = "What is owed to it is kept: deliveries are parked instead of attempted, new events included; retries and replays at once, first tries of events that came before within five seconds. What is parked is forgotten with its network's retention, at its `expiresAt`. One that is disabled already keeps its reason.",
+    description = "What is owed to it is kept: deliveries are parked instead of attempted, new events included; retries and replays at once, first tries of events that came before within five seconds. What is parked is forgotten with its network's retention, after ten days at the soonest: at its `expiresAt`. One that is disabled already keeps its reason.",
     params(
         ("network" = String, Path, description = "The network (tenant)"),
         ("id" = String, Path, description = "The endpoint's id"),

@@ -29,7 +29,7 @@ pub fn first_end(accepted: Timestamp, retention: Retention, now: Timestamp) -> T
     accepted.after(retention.duration()).max(now.after(ROUND))
 }
 
-/// The end for a round of tries that begins at `next`; `None` when `expires` is late enough.
+/// The end for a round of tries that begins at `next`, or for what is parked then; `None` when `expires` is late enough.
 #[must_use]
 pub fn end_for_round(next: Timestamp, expires: Timestamp) -> Option<Timestamp> {
     let end = next.after(ROUND);

@@ -113,6 +113,29 @@ async fn what_was_parked_for_weeks_is_tried_to_the_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_parked_on_its_last_day_is_kept_for_ten_more() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = failing(1).await;
+    let wanted = json!({ "retrySchedule": [600_000], "eventTypes": ["*"] });
+    let (endpoint, _) = made(&fanfare, &receiver.url(), wanted).await;
+    let admin = fanfare.admin();
+    let settings = json!({ "retentionDays": 10 }).to_string();
+    let set = fanfare.call(&admin, "PUT", "/settings", &settings, &[]);
+    assert_eq!(set.await.status, 200);
+    // Until fan-out has heard of it.
+    clock.advance(Duration::from_secs(60));
+    fanfare.report(&json!({ "event": "a.b", "data": {} })).await;
+    receiver.wait_for(1).await;
+    let delivery = only(&fanfare, &endpoint, "pending").await;
+    operate(&fanfare, &format!("/webhooks/{endpoint}/disable")).await;
+    pass(&fanfare, &clock, Duration::from_secs(730_000)).await;
+    let parked = fanfare.until(&delivery, stands("parked")).await;
+    assert_eq!(ends(&parked), clock.now().after(DAY * 10));
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_receiver_that_always_asks_for_ten_hours_more_gets_every_try() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
