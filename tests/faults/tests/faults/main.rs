@@ -5,6 +5,7 @@
 mod cancel;
 #[cfg(test)]
 mod chance;
+#[cfg(test)]
 mod conservation;
 #[cfg(test)]
 mod copies;

@@ -37,7 +37,8 @@ async fn failed(store: &Store, endpoint: EndpointId, number: u64, at: Timestamp)
         accepted: at,
     };
     let id = DeliveryId::of(endpoint, at, &event.id);
-    let owed = store.owe(&event, id, None, Retention::default()).await;
+    let end = at.after(Retention::default().duration());
+    let owed = store.owe(&event, id, None, end).await;
     assert!(owed.unwrap());
     let attempt = Attempt {
         response: Some(Response {
