@@ -26,11 +26,12 @@ const AHEAD: Duration = Duration::from_millis(200);
 /// all others of that second.
 const NEAR: Duration = Duration::from_secs(1).saturating_add(AHEAD);
 
-/// How many places are tried before the endpoint counts as full.
-const PLACES_TRIED: u32 = 4;
+/// Within how long a full endpoint is looked at again. Twice as long each time, so that many who wait
+/// do not all knock every second.
+const FULL: Duration = Duration::from_secs(2);
 
-/// When a full endpoint is looked at again, at the earliest.
-const FULL: Duration = Duration::from_secs(1);
+/// How often that doubles: to eight seconds.
+const FULL_DOUBLES: u32 = 2;
 
 /// Waiters come back spread over this long after the moment, so that they do not come in step.
 const SPREAD: Duration = Duration::from_secs(2);
@@ -135,7 +136,7 @@ pub(crate) async fn admit(
         };
         match place(deps, &endpoint.network, endpoint.id, most, now).await? {
             Some(slot) => Ok(Admitted::Go(Some(slot))),
-            None => Ok(later(deps, now.after(FULL), Why::InFlight)),
+            None => Ok(Admitted::Later(found_full(deps, message, now))),
         }
     };
     let asked: Result<_, store::Error> = Box::pin(asked).await;
@@ -277,13 +278,18 @@ fn kept(turn: Turn, today: Pace, now: Timestamp) -> (Option<Timestamp>, u32) {
     (Some(at), missed)
 }
 
+/// How often the message was sent away before.
+fn times_sent_away(message: &DeliveryMessage) -> u32 {
+    match message.turn {
+        Turn::SentAway(times) => times,
+        Turn::Unasked | Turn::Reserved { .. } | Turn::Come => 0,
+    }
+}
+
 /// A random while from now, twice as long each time, so that a backlog of late attempts that is much
 /// larger than the rate does not knock every minute.
 fn sent_away(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Later {
-    let times = match message.turn {
-        Turn::SentAway(times) => times,
-        Turn::Unasked | Turn::Reserved { .. } | Turn::Come => 0,
-    };
+    let times = times_sent_away(message);
     let spread = SOON.saturating_mul(2_u32.saturating_pow(times));
     let spread = spread.min(MAX_DELAY.saturating_sub(SOON));
     let wait = SOON.saturating_add(spread.mul_f64(deps.platform.random.fraction()));
@@ -294,7 +300,21 @@ fn sent_away(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Later {
     }
 }
 
-/// A free place among `most`, looked for from a random one on.
+/// Any moment of a short while from now, which is longer each time.
+fn found_full(deps: &Deps, message: &DeliveryMessage, now: Timestamp) -> Later {
+    let times = times_sent_away(message);
+    let within = FULL.saturating_mul(2_u32.saturating_pow(times.min(FULL_DOUBLES)));
+    // It counts no further than it has a meaning here: where it is told to wait for its turn instead,
+    // it has not been told so often.
+    let counted = times.saturating_add(1).min(FULL_DOUBLES);
+    Later {
+        at: now.after(within.mul_f64(deps.platform.random.fraction())),
+        why: Why::InFlight,
+        turn: Turn::SentAway(times.max(counted)),
+    }
+}
+
+/// One of `most` places, if one is free.
 async fn place(
     deps: &Deps,
     network: &NetworkId,
@@ -302,19 +322,10 @@ async fn place(
     most: u32,
     now: Timestamp,
 ) -> Result<Option<Slot>, store::Error> {
-    let first = u32::from_be_bytes(deps.platform.random.bytes()) % most.max(1);
-    for step in 0..PLACES_TRIED.min(most) {
-        let number = (first + step) % most.max(1);
-        let until = now.after(CLAIM);
-        let taken = deps
-            .store
-            .take_slot(network, id, number, now, until)
-            .await?;
-        if taken.is_some() {
-            return Ok(taken);
-        }
-    }
-    Ok(None)
+    let random = u32::from_be_bytes(deps.platform.random.bytes());
+    let until = now.after(CLAIM);
+    let store = &deps.store;
+    store.take_slot(network, id, most, random, now, until).await
 }
 
 #[cfg(test)]

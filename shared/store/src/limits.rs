@@ -8,12 +8,16 @@ use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 
-use crate::item::{Reader, n};
+use crate::item::{Item, Reader, n};
 use crate::key::Key;
 use crate::{Error, Store};
 
 /// How often a reservation is tried while others come in between.
 const MAX_ROUNDS: usize = 10;
+
+/// How often a place that was free a moment ago is tried for, before the next look is left to another
+/// time.
+const MAX_SLOTS_TRIED: usize = 4;
 
 fn micros_of(time: Timestamp) -> u64 {
     time.millis().saturating_mul(1000)
@@ -166,8 +170,13 @@ impl Store {
         }
     }
 
-    /// Takes place `number` among the attempts under way, until `until` should the holder die.
-    /// `None` when it is taken.
+    /// Takes one of `most` places among the attempts under way, until `until` should the holder die.
+    /// `None` when all are taken. `random` chooses among the free ones, so that those who ask at the
+    /// same time get in each other's way seldom.
+    ///
+    /// Who finds all taken has read and not written: of the many who may be asking, only those write
+    /// who saw a free place. What they saw may be a moment old; whom the write refuses is shown the
+    /// places as they are.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -175,24 +184,54 @@ impl Store {
         &self,
         network: &NetworkId,
         id: EndpointId,
-        number: u32,
+        most: u32,
+        random: u32,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Option<Slot>, Error> {
-        let sent = self
-            .update(&Key::limits(network, id))
-            .update_expression("SET #slot = :until")
-            .condition_expression("attribute_not_exists(#slot) OR #slot <= :now")
-            .expression_attribute_names("#slot", slot(number))
-            .expression_attribute_values(":until", n(until.millis()))
-            .expression_attribute_values(":now", n(now.millis()))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(Some(Slot { number, until })),
-            Err(error) if refused(&error) => Ok(None),
-            Err(error) => Err(Error::call("taking a place")(error)),
+        let mut there = self.slots(network, id).await?;
+        for _ in 0..MAX_SLOTS_TRIED {
+            let Some(number) = free_among(&there, most, random, now) else {
+                return Ok(None);
+            };
+            let sent = self
+                .update(&Key::limits(network, id))
+                .update_expression("SET #slot = :until")
+                .condition_expression("attribute_not_exists(#slot) OR #slot <= :now")
+                .expression_attribute_names("#slot", slot(number))
+                .expression_attribute_values(":until", n(until.millis()))
+                .expression_attribute_values(":now", n(now.millis()))
+                .return_values_on_condition_check_failure(
+                    ReturnValuesOnConditionCheckFailure::AllOld,
+                )
+                .send()
+                .await;
+            let error = match sent {
+                Ok(_) => return Ok(Some(Slot { number, until })),
+                Err(error) => error,
+            };
+            let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+                error.as_service_error()
+            else {
+                return Err(Error::call("taking a place")(error));
+            };
+            there = failed.item().cloned().unwrap_or_default();
         }
+        Ok(None)
+    }
+
+    /// The endpoint's item as it was a moment ago, which costs half of a read of what it is.
+    async fn slots(&self, network: &NetworkId, id: EndpointId) -> Result<Item, Error> {
+        let [pk, sk] = Key::limits(network, id).attributes();
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(pk.0, pk.1)
+            .key(sk.0, sk.1);
+        let found = call.send().await;
+        let found = found.map_err(Error::call("looking for a place"))?;
+        Ok(found.item.unwrap_or_default())
     }
 
     /// Gives a place back. One that lapsed and was taken by another stays theirs.
@@ -225,6 +264,15 @@ impl Store {
 fn outdated(there: &Reader<'_>, pace: Pace) -> bool {
     let since = there.maybe_number("rateVersion");
     since.is_some_and(|since| since < pace.since)
+}
+
+/// One of the places that nobody holds.
+fn free_among(there: &Item, most: u32, random: u32, now: Timestamp) -> Option<u32> {
+    let there = Reader::new(there, "looking for a place");
+    let held = |number: u32| there.maybe_number(&slot(number)) > Some(now.millis());
+    let free: Vec<_> = (0..most).filter(|number| !held(*number)).collect();
+    let chosen = random.checked_rem(u32::try_from(free.len()).ok()?)?;
+    free.get(usize::try_from(chosen).ok()?).copied()
 }
 
 fn slot(number: u32) -> String {

@@ -40,7 +40,7 @@ fn what_waited_long_at_limits_looks_whether_its_copy_was_sent() {
         // The one place is taken by somebody who does not give it back.
         let now = Timestamp::from_millis(world.stage.time.now());
         let until = now.after(Duration::from_secs(3600));
-        let taken = world.store.take_slot(&network, id, 0, now, until).await;
+        let taken = world.store.take_slot(&network, id, 1, 0, now, until).await;
         let taken = taken.unwrap().unwrap();
         let long = REPORTED + u64::try_from(UNCLAIMED_WAIT.as_millis()).unwrap();
         world.run_until(long).await;

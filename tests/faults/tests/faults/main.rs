@@ -48,4 +48,6 @@ mod test_send;
 #[cfg(test)]
 mod time;
 #[cfg(test)]
+mod waiters;
+#[cfg(test)]
 mod world;

@@ -111,7 +111,7 @@ async fn at_an_endpoint_with_limits_a_delivery_names_those_it_may_wait_for() {
     let now = clock.now();
     let until = now.after(Duration::from_secs(60));
     let store = fanfare.store();
-    let taken = store.take_slot(&network, id, 0, now, until).await;
+    let taken = store.take_slot(&network, id, 1, 0, now, until).await;
     assert!(taken.unwrap().is_some());
     let delivery = reported(&fanfare, "waiting", 0).await;
     fanfare.system.embedded().sqs().idle().await;
