@@ -1,13 +1,11 @@
 use std::convert::Infallible;
-use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use domain::address::AddressPolicy;
 use domain::time::Timestamp;
 use domain::webhook_url::OwnNames;
 use outbound::{Client, Limits};
-use queue::message::{DeliveryMessage, Turn};
-use queue::{Outgoing, Queue, each_record, respond};
+use queue::{Queue, Record, each_record, respond};
 use rules::Known;
 use runtime::{Platform, SettingsError};
 use store::Store;
@@ -15,9 +13,9 @@ use telemetry::event::{BatchDispatched, RecordFailed};
 use vault::Vault;
 
 use crate::Settings;
-use crate::admission::held_back;
 use crate::attempt::{Attempted, run};
 use crate::endpoints::Endpoints;
+use crate::outbox::{Later, Outbox};
 
 /// What the function needs from outside, and what it keeps between invocations: connections,
 /// endpoints and key rings.
@@ -68,15 +66,16 @@ impl Deps {
     }
 }
 
-/// Works on a batch of deliveries, all at once. Each record fails alone.
+/// Works on a batch of deliveries, all at once. Each record fails alone, and is finished alone: what
+/// follows from it is sent while others are still at work.
 ///
 /// # Errors
 /// Never; the type is Lambda's.
 pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, Infallible> {
     let began = deps.platform.clock.now();
-    let results = each_record(batch, |record| run(deps, record, began)).await;
+    let outbox = Outbox::new(deps, batch.records.len());
+    let results = each_record(batch, |record| finish(deps, &outbox, record, began)).await;
     let mut failed = Vec::new();
-    let mut later = Vec::new();
     let mut summary = BatchDispatched {
         delivered: 0,
         retried: 0,
@@ -88,37 +87,10 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     };
     for (message_id, result) in results {
         match result {
-            Ok(Attempted::Delivered) => summary.delivered += 1,
-            Ok(Attempted::Retry(message, at)) => {
-                summary.retried += 1;
-                later.push(Later {
-                    message,
-                    at,
-                    carried_by: None,
-                });
-            }
-            Ok(Attempted::Postponed(message, at)) => later.push(Later {
-                message,
-                at,
-                carried_by: Some(message_id),
-            }),
-            Ok(Attempted::Moved(message)) => {
-                summary.moved += 1;
-                later.push(Later {
-                    message,
-                    at: began,
-                    carried_by: Some(message_id),
-                });
-            }
-            Ok(Attempted::LeftToSweep) => summary.retried += 1,
-            Ok(Attempted::Parked) => summary.parked += 1,
-            Ok(Attempted::Dead) => summary.dead += 1,
-            Ok(Attempted::Stale) => summary.stale += 1,
-            Ok(Attempted::Abandoned | Attempted::Quarantined) => {}
+            Ok(count) => count(&mut summary),
             Err(error) => failed.push((message_id, error)),
         }
     }
-    failed.extend(send(deps, later).await);
     let now = deps.platform.clock.now();
     for (message_id, error) in &failed {
         let event = RecordFailed {
@@ -134,59 +106,38 @@ pub async fn handle(deps: &Deps, batch: SqsEvent) -> Result<SqsBatchResponse, In
     Ok(respond(failed.iter().map(|(id, _)| id.as_str())))
 }
 
-/// A message that is to arrive at a later time.
-struct Later {
-    message: Box<DeliveryMessage>,
-    at: Timestamp,
-    /// The received message that it replaces: if the queue does not take it, that one must stay.
-    /// `None` when the due index has it, so that the sweep would send it again.
-    carried_by: Option<String>,
-}
+/// Adds one to what a record came to.
+type Count = fn(&mut BatchDispatched);
 
-impl Later {
-    /// The queue rounds up, which is too late for a moment that is kept for it.
-    fn delay(&self, now: Timestamp) -> Duration {
-        let wait = self.at.since(now);
-        match self.message.turn {
-            Turn::Reserved { at, .. } if at == self.at => held_back(wait),
-            Turn::Reserved { .. } | Turn::Unasked | Turn::Come | Turn::SentAway(_) => wait,
-        }
+/// One record: its attempt, and the message that follows from it.
+async fn finish(
+    deps: &Deps,
+    outbox: &Outbox<'_>,
+    record: Record,
+    began: Timestamp,
+) -> Result<Count, String> {
+    let at_work = outbox.begin();
+    let attempted = run(deps, record, began).await?;
+    let later = |message, at, carried| {
+        Some(Later {
+            message,
+            at,
+            carried,
+        })
+    };
+    let (count, later): (Count, _) = match attempted {
+        Attempted::Delivered => (|all| all.delivered += 1, None),
+        Attempted::Retry(message, at) => (|all| all.retried += 1, later(message, at, false)),
+        Attempted::Postponed(message, at) => (|_| {}, later(message, at, true)),
+        Attempted::Moved(message) => (|all| all.moved += 1, later(message, began, true)),
+        Attempted::LeftToSweep => (|all| all.retried += 1, None),
+        Attempted::Parked => (|all| all.parked += 1, None),
+        Attempted::Dead => (|all| all.dead += 1, None),
+        Attempted::Stale => (|all| all.stale += 1, None),
+        Attempted::Abandoned | Attempted::Quarantined => (|_| {}, None),
+    };
+    if let Some(later) = later {
+        Box::pin(at_work.send(later)).await?;
     }
-}
-
-/// Sends them; gives the received messages that must stay, with the reason.
-async fn send(deps: &Deps, later: Vec<Later>) -> Vec<(String, String)> {
-    let (slow, others): (Vec<_>, Vec<_>) = later.into_iter().partition(|one| one.message.slow);
-    let (mut refused, others) = tokio::join!(
-        send_to(deps, &deps.slow, slow),
-        send_to(deps, &deps.retries, others),
-    );
-    refused.extend(others);
-    refused
-}
-
-async fn send_to(deps: &Deps, queue: &Queue, later: Vec<Later>) -> Vec<(String, String)> {
-    // Counted from now, not from when each failed: the batch ends with its slowest attempt.
-    let now = deps.platform.clock.now();
-    let outgoing = later.iter().map(|later| Outgoing {
-        body: later.message.write(),
-        group: later.message.group(),
-        delay: later.delay(now),
-    });
-    let outgoing: Vec<_> = outgoing.collect();
-    let sent = queue.send(&outgoing).await;
-    let refused = sent.into_iter().zip(later).filter_map(|(sent, later)| {
-        let error = sent.err()?.to_string();
-        if later.carried_by.is_none() {
-            let event = RecordFailed {
-                queue: "webhooks",
-                message_id: later.message.delivery.to_string(),
-                error: error.clone(),
-                records_failed: 1,
-            };
-            deps.platform.telemetry.emit(&event, now.millis());
-        }
-        Some((later.carried_by?, error))
-    });
-    refused.collect()
+    Ok(count)
 }

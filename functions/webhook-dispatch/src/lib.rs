@@ -8,6 +8,7 @@ mod endpoints;
 mod handler;
 mod hidden;
 mod make;
+mod outbox;
 mod pace;
 mod quarantine;
 mod request;

@@ -2,6 +2,8 @@
 
 // `cfg(test)` tells clippy that helpers beside the test functions are test code too.
 #[cfg(test)]
+mod beside;
+#[cfg(test)]
 mod cancel;
 #[cfg(test)]
 mod chance;
