@@ -12,8 +12,9 @@ use queue::MAX_DELAY;
 use queue::message::{DeliveryMessage, Turn};
 use store::{Pace, Slot};
 use telemetry::chain::chain;
+use tokio::time::timeout;
 
-use crate::attempt::{CLAIM, keep_owed};
+use crate::attempt::{CLAIM, LATEST_START, keep_owed};
 use crate::endpoints::Known;
 use crate::{Deps, tell};
 
@@ -102,14 +103,16 @@ impl Why {
 /// whether it is still owed, so that it wins no probe and no place for nothing.
 ///
 /// # Errors
-/// When the table does not answer.
+/// When the table does not answer, or it takes until after the [`LATEST_START`] of a batch that
+/// `began` then: each call is short, but there can be many.
 pub(crate) async fn admit(
     deps: &Deps,
     known: &Known,
     message: &DeliveryMessage,
     suspect: bool,
-    now: Timestamp,
+    began: Timestamp,
 ) -> Result<Admitted, String> {
+    let now = deps.platform.clock.now();
     let endpoint = &known.endpoint;
     let health = known.health().health;
     if health.admit(now) == Admission::Go {
@@ -139,7 +142,9 @@ pub(crate) async fn admit(
             None => Ok(Admitted::Later(found_full(deps, message, now))),
         }
     };
-    let asked: Result<_, store::Error> = Box::pin(asked).await;
+    let left = LATEST_START.saturating_sub(now.since(began));
+    let asked: Result<Result<_, store::Error>, _> = timeout(left, Box::pin(asked)).await;
+    let asked = asked.map_err(|_| "the table was too slow to say in time whether it may begin")?;
     asked.map_err(|error| chain(&error))
 }
 

@@ -112,12 +112,12 @@ pub(crate) async fn run(
             "the endpoint was deleted before this attempt; nothing was sent",
             true,
         );
-        return record_result(deps, message, 0, None, made).await;
+        return record_result(deps, message, 0, None, made, &mut None).await;
     };
     if let Some(why) = &known.endpoint.disabled {
         return Box::pin(park(deps, message, why, now)).await;
     }
-    match admit(deps, &known, &message, suspect, now).await? {
+    match admit(deps, &known, &message, suspect, began).await? {
         Admitted::Stale => Ok(Attempted::Stale),
         Admitted::Later(later) => Box::pin(postpone(deps, message, later, came_before, now)).await,
         Admitted::Slow => Ok(Attempted::Moved(Box::new(DeliveryMessage {
@@ -125,9 +125,11 @@ pub(crate) async fn run(
             slow: true,
             ..message
         }))),
-        Admitted::Go(slot) => {
-            let attempted = attempt(deps, message, Arc::clone(&known), suspect, began).await;
-            if let Some(slot) = slot {
+        Admitted::Go(mut slot) => {
+            let to = Arc::clone(&known);
+            let attempted = attempt(deps, message, to, suspect, began, &mut slot).await;
+            // Nothing was concluded.
+            if slot.is_some() {
                 Box::pin(give_back(deps, &known, slot)).await;
             }
             attempted
@@ -148,13 +150,15 @@ fn suspect(record: &Record, message: &DeliveryMessage, now: Timestamp) -> bool {
         || now.since(message.delivery.accepted()) > FRESH
 }
 
-/// From the claim to the record and what follows from it.
+/// From the claim to the record and what follows from it, of which one is that the place held is given
+/// back.
 async fn attempt(
     deps: &Deps,
     message: DeliveryMessage,
     known: Arc<Known>,
     suspect: bool,
     began: Timestamp,
+    slot: &mut Option<Slot>,
 ) -> Result<Attempted, String> {
     let mut base = 0;
     if suspect {
@@ -179,7 +183,7 @@ async fn attempt(
         }
     }
     let (known, made) = make(deps, &message, known, began).await?;
-    record_result(deps, message, base, Some(&known), made).await
+    record_result(deps, message, base, Some(&known), made, slot).await
 }
 
 /// Keeps what the message is about until `end`, if its own is too near.
@@ -243,7 +247,8 @@ async fn claim(deps: &Deps, message: &DeliveryMessage) -> Result<Claim, String> 
 }
 
 /// A place is only a courtesy to the receiver, so one that cannot be given back lapses.
-async fn give_back(deps: &Deps, known: &Known, slot: Slot) {
+async fn give_back(deps: &Deps, known: &Known, slot: Option<Slot>) {
+    let Some(slot) = slot else { return };
     let (network, id) = (&known.endpoint.network, known.endpoint.id);
     let freed = deps.store.free_slot(network, id, slot).await;
     if let Err(error) = freed {
@@ -339,6 +344,7 @@ async fn record_result(
     base: u32,
     known: Option<&Known>,
     made: Made,
+    slot: &mut Option<Slot>,
 ) -> Result<Attempted, String> {
     let now = deps.platform.clock.now();
     let schedule = known.map(|known| known.endpoint.schedule());
@@ -375,7 +381,14 @@ async fn record_result(
         }
     }
     if let Some(known) = known {
-        let following = follow_up(deps, &message, known, &made, state, now);
+        // The receiver has answered: whoever waits for the place need not wait for conclusions.
+        let following = async {
+            let slot = slot.take();
+            if slot.is_some() {
+                Box::pin(give_back(deps, known, slot)).await;
+            }
+            follow_up(deps, &message, known, &made, state, now).await;
+        };
         if let Err(elapsed) = tokio::time::timeout(CONCLUSIONS, following).await {
             tell::aftermath_failed(deps, known, "conclusions", &elapsed);
         }

@@ -84,14 +84,18 @@ fn no_switch_is_ever_set_in_the_template() {
 fn a_dispatch_ends_before_its_function_does_and_that_before_its_message_returns() {
     let template = Template::load();
     let function = template.function("WebhookDispatch");
-    // The batch's latest start, the attempt, its record, its conclusions, and the message of its
-    // retry.
+    // The batch's latest start, which bounds admission too; the attempt, its record, its conclusions,
+    // the first of which is to give its place back (or just that, when there is nothing to
+    // conclude); and the message of its retry, which waits for others far less than a second.
     let call = seconds("shared/runtime/src/aws.rs", "CALL_TIMEOUT");
     let attempt = "functions/webhook-dispatch/src/attempt.rs";
+    let gathering = millis("functions/webhook-dispatch/src/outbox.rs", "GATHERING");
     let longest = seconds(attempt, "LATEST_START")
         + seconds(attempt, "DEADLINE")
-        + seconds(attempt, "CONCLUSIONS")
-        + 2 * call;
+        + call
+        + seconds(attempt, "CONCLUSIONS").max(call)
+        + gathering.div_ceil(1_000)
+        + call;
     let visibility = |queue| template.properties(queue)["VisibilityTimeout"].as_u64();
     let visibility = visibility("WebhookQueue")
         .min(visibility("RetryQueue"))
@@ -152,10 +156,19 @@ fn an_answer_fits_in_what_api_gateway_waits() {
 
 /// Seconds of `const NAME: Duration = Duration::from_secs(…)`.
 fn seconds(path: &str, name: &str) -> u64 {
+    duration(path, name, "from_secs")
+}
+
+/// Milliseconds of `const NAME: Duration = Duration::from_millis(…)`.
+fn millis(path: &str, name: &str) -> u64 {
+    duration(path, name, "from_millis")
+}
+
+fn duration(path: &str, name: &str, from: &str) -> u64 {
     let source = workspace::read(path);
-    let declared = source.split_once(&format!("const {name}: Duration = Duration::from_secs("));
-    let seconds = declared.and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
-    seconds.unwrap_or_else(|| panic!("{path} declares {name} in seconds"))
+    let declared = source.split_once(&format!("const {name}: Duration = Duration::{from}("));
+    let number = declared.and_then(|(_, rest)| rest.split(')').next()?.parse().ok());
+    number.unwrap_or_else(|| panic!("{path} declares {name} by {from}"))
 }
 
 /// Names of the variables read by a `settings.rs`, but not its switches.
