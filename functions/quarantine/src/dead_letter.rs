@@ -8,14 +8,14 @@ use queue::message::{DeliveryMessage, Reported, read_event, resend_event};
 use queue::replay::ReplayMessage;
 use queue::{MAX_DELAY, Outgoing, Record};
 use set_aside::Source;
-use store::Finished;
+use store::{Finished, Recorded};
 use telemetry::chain::chain;
 use telemetry::event::{DeliveryDied, DeliveryRescued, EventResent, ReplayFailed};
 
 use crate::{Deps, push};
 
-/// How often a delivery is made due again before it is given up. Each time is five receives over a
-/// quarter of an hour, so this is five hours of trouble.
+/// How often one attempt of a delivery is made due again before the delivery is given up. Each time is
+/// five receives, six minutes apart, so this is ten hours of trouble.
 const MAX_RESCUES: u32 = 20;
 
 /// How often an event is sent back before it is quarantined: with the delay, two days of trouble.
@@ -77,14 +77,18 @@ async fn give_up(deps: &Deps, message: &DeliveryMessage) -> Result<(), store::Er
         state: State::Dead,
         due: None,
     };
-    deps.store
-        .record(&message.network, message.delivery, finished)
-        .await?;
+    let (network, id) = (&message.network, message.delivery);
+    match deps.store.record(network, id, finished).await? {
+        Recorded::Now => {}
+        // It was made, parked or given up in the meantime: nothing died here.
+        Recorded::Stale => return Ok(()),
+    }
     let event = DeliveryDied {
         network: message.network.to_string(),
         delivery_id: message.delivery.to_string(),
         attempts: attempt.number,
         reason: attempt.reason.clone(),
+        dead: 1,
     };
     deps.platform.telemetry.emit(&event, now.millis());
     tell(deps, message, &attempt).await

@@ -41,7 +41,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), store::Error> {
     let event = SweepFinished {
         enqueued: swept.enqueued,
         gone: swept.gone,
-        failed: swept.failed,
+        unswept: swept.failed,
         duration_ms,
     };
     deps.platform.telemetry.emit(&event, now.millis());

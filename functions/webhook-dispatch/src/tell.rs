@@ -65,6 +65,7 @@ pub(crate) fn died(deps: &Deps, message: &DeliveryMessage, attempt: &Attempt, no
         delivery_id: message.delivery.to_string(),
         attempts: attempt.number,
         reason: attempt.reason.clone(),
+        dead: 1,
     };
     deps.platform.telemetry.emit(&event, now.millis());
 }

@@ -159,7 +159,8 @@ impl Store {
             .expression_attribute_values(":entry", AttributeValue::L(vec![write_attempt(finished.attempt)]))
             .expression_attribute_values(":none", AttributeValue::L(Vec::new()));
         let mut set = "SET #state = :state, attempts = :number, #log = list_append(if_not_exists(#log, :none), :entry)".to_owned();
-        let mut remove = " REMOVE claimedUntil, claimedBy".to_owned();
+        // What stood in the way of this attempt is no trouble of the next one.
+        let mut remove = " REMOVE claimedUntil, claimedBy, rescues".to_owned();
         if let (
             State::Pending {
                 next_attempt: Some(next),

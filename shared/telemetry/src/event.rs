@@ -70,7 +70,7 @@ events! {
 
     /// A batch of deliveries was attempted. `parked` wait for their endpoint to be enabled, `stale` were already settled by another attempt, `moved` went on to the slow queue.
     Info BatchDispatched { delivered: u32, retried: u32, dead: u32, parked: u32, stale: u32, moved: u32, duration_ms: u64 }
-        metrics { delivered: Count, retried: Count, dead: Count, parked: Count, stale: Count, moved: Count };
+        metrics { delivered: Count, retried: Count, parked: Count, stale: Count, moved: Count };
 
     /// An endpoint's answers take long, so its webhooks go through the slow queue for as long as they do.
     Warn EndpointSlow { network: String, endpoint_id: String, endpoints_slow: u32 }
@@ -94,8 +94,9 @@ events! {
     /// An attempt failed and another will follow.
     Info AttemptFailed { network: String, delivery_id: String, attempt: u32, reason: String, retry_in_ms: u64 };
 
-    /// The last attempt failed: a dead letter.
-    Warn DeliveryDied { network: String, delivery_id: String, attempts: u32, reason: String };
+    /// The last attempt failed, or no attempt could be made for hours: a dead letter.
+    Warn DeliveryDied { network: String, delivery_id: String, attempts: u32, reason: String, dead: u32 }
+        metrics { dead: Count };
 
     /// A delivery was given up without its last attempt, e.g. because its endpoint was deleted.
     Info DeliveryAbandoned { network: String, delivery_id: String, reason: String };
@@ -169,9 +170,9 @@ events! {
     Error PushResent { network: String, event_id: String, times: u32, pushes_resent: u32 }
         metrics { pushes_resent: Count };
 
-    /// The sweep put due deliveries back on the queue.
-    Info SweepFinished { enqueued: u32, gone: u32, failed: u32, duration_ms: u64 }
-        metrics { enqueued: Count };
+    /// The sweep put due deliveries back on the queue. `unswept` could not be, and are tried again by the next sweep.
+    Info SweepFinished { enqueued: u32, gone: u32, unswept: u32, duration_ms: u64 }
+        metrics { enqueued: Count, unswept: Count };
 
     /// The sweep could not read a part of the due index.
     Error SweepFailed { error: String };

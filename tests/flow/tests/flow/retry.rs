@@ -215,14 +215,8 @@ async fn dead_letters_come_back_and_what_never_works_becomes_a_visible_death() {
     let waiting = fanfare.until(&deliveries, tried).await;
 
     // Its retry's message fails for ever: twenty times it is made due again, then it is dead.
-    let message = json!({
-        "networkId": "demo", "deliveryId": waiting.text("/items/0/id"), "eventId": "back",
-        "attempt": 2, "endpointVersion": 0
-    });
-    for _ in 0..21 {
-        let call = sqs.send_message().queue_url(dead_letters("Webhook"));
-        call.message_body(message.to_string()).send().await.unwrap();
-    }
+    let id = waiting.text("/items/0/id");
+    fail_for_ever(&fanfare, &id, "back", 2, 21).await;
     let dead = fanfare
         .until(&deliveries, |a| a.body["items"][0]["status"] == "dead")
         .await;
@@ -232,4 +226,49 @@ async fn dead_letters_come_back_and_what_never_works_becomes_a_visible_death() {
     );
     fanfare.system.stop().await;
     assert_eq!(receiver.received().len(), 1);
+}
+
+/// The message for one attempt of a delivery ends as a dead letter, so often, one after the other.
+async fn fail_for_ever(fanfare: &Fanfare, delivery: &str, event: &str, attempt: u32, times: u32) {
+    let message = json!({
+        "networkId": "demo", "deliveryId": delivery, "eventId": event,
+        "attempt": attempt, "endpointVersion": 0
+    });
+    let sqs = fanfare.system.aws().sqs();
+    for _ in 0..times {
+        let call = sqs.send_message().message_body(message.to_string());
+        let call = call.queue_url("http://sqs.local/000000000000/WebhookDeadLetterQueue");
+        call.send().await.unwrap();
+    }
+    fanfare.system.embedded().sqs().idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn trouble_with_one_attempt_is_over_when_it_is_made() {
+    let clock = ManualClock::at(START);
+    let fanfare = fanfare_at(&clock).await;
+    let receiver = Receiver::start(|_, _| 500_u16).await;
+    let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
+    let event = json!({ "id": "bumpy", "event": "a.b", "data": {} });
+    fanfare.report(&event).await;
+    let deliveries = format!("/webhooks/{endpoint}/deliveries");
+    let made = |times: usize| {
+        move |a: &crate::harness::Answer| {
+            let attempts = a.body["items"][0]["attempts"].as_array();
+            attempts.is_some_and(|attempts| attempts.len() == times)
+        }
+    };
+    let first = fanfare.until(&deliveries, made(1)).await;
+    let id = first.text("/items/0/id");
+    // As often as there is hope, and then the attempt is made after all.
+    fail_for_ever(&fanfare, &id, "bumpy", 2, 20).await;
+    advance(&fanfare, &clock, Duration::from_secs(300)).await;
+    receiver.wait_for(2).await;
+    fanfare.until(&deliveries, made(2)).await;
+    // So there is as much hope for the next one, and no death for what comes too late.
+    fail_for_ever(&fanfare, &id, "bumpy", 2, 2).await;
+    fail_for_ever(&fanfare, &id, "bumpy", 3, 20).await;
+    let waiting = fanfare.until(&deliveries, made(2)).await;
+    fanfare.system.stop().await;
+    assert_eq!(waiting.text("/items/0/status"), "pending");
 }
