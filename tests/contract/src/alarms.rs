@@ -33,6 +33,58 @@ fn each_metric_of_an_error_has_an_alarm() {
     }
 }
 
+/// What counts failures although its event is no error by itself.
+#[test]
+fn each_metric_that_counts_failures_has_an_alarm() {
+    let watched = watched(&Template::load());
+    for failures in ["dead", "unswept", "conservation_mismatches"] {
+        let has = watched.iter().any(|(_, metric, _)| metric == failures);
+        assert!(has, "{failures} has no alarm");
+    }
+}
+
+/// The longest that SQS holds a message back.
+const MAX_DELAY: u64 = 900;
+
+#[test]
+fn each_queue_has_an_alarm_for_what_waits_too_long() {
+    let template = Template::load();
+    let alarms = template.resources("AWS::CloudWatch::Alarm");
+    for (queue, _) in template.resources("AWS::SQS::Queue") {
+        let name = format!("{queue}.QueueName");
+        let of_queue = |alarm: &&Value| {
+            let mut dimensions = alarm["Dimensions"].as_array().into_iter().flatten();
+            dimensions.any(|dimension| is_attribute(&dimension["Value"], &name))
+        };
+        let aged = alarms.iter().map(|(_, alarm)| *alarm).filter(|alarm| {
+            alarm["Namespace"] == "AWS/SQS"
+                && alarm["MetricName"] == "ApproximateAgeOfOldestMessage"
+        });
+        let found: Vec<_> = aged.filter(of_queue).collect();
+        let [alarm] = found[..] else {
+            panic!("{queue} has {} alarms for its age", found.len());
+        };
+        let dead_letters = queue.contains("DeadLetter");
+        let told = alarm["AlarmDescription"].as_str().unwrap();
+        assert!(!dead_letters || told.contains(queue), "{queue}: {told}");
+        assert!(told.contains("Look at"), "{queue}: it says what to do");
+        // What was held back is as old when it becomes visible.
+        let holds_back = ["RetryQueue", "SlowQueue", "ReplayQueue"].contains(&queue);
+        let least = if holds_back { 2 * MAX_DELAY } else { 300 };
+        assert!(alarm["Threshold"].as_u64() >= Some(least), "{queue}");
+    }
+}
+
+/// Whether `value` is `Fn::GetAtt` of this, in either spelling.
+fn is_attribute(value: &Value, attribute: &str) -> bool {
+    let named = &value["Fn::GetAtt"];
+    let parts = named.as_array().map(|parts| {
+        let parts: Vec<_> = parts.iter().filter_map(Value::as_str).collect();
+        parts.join(".")
+    });
+    named == attribute || parts.as_deref() == Some(attribute)
+}
+
 /// One name written with two meanings would be added up by CloudWatch.
 #[test]
 fn no_two_events_share_a_metric_and_its_dimensions() {
