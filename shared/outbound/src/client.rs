@@ -4,7 +4,6 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use domain::address::AddressPolicy;
 use http::HeaderMap;
-use http::response::Parts;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper_util::client::legacy;
@@ -81,19 +80,48 @@ impl Client {
             }
         };
         let capture = capture_connection(&mut request);
-        let answering = CURRENT.scope(Arc::clone(&attempt), self.http.request(request));
+        let answered = self.exchange(request, &attempt, &capture).await;
+        self.retire(&attempt, &capture, answered.as_ref().err());
+        answered
+    }
+
+    async fn exchange(
+        &self,
+        request: http::Request<Full<Bytes>>,
+        attempt: &Arc<Attempt>,
+        capture: &CaptureConnection,
+    ) -> Result<Answer, Failure> {
+        let answering = CURRENT.scope(Arc::clone(attempt), self.http.request(request));
         let response = match timeout_at(attempt.deadline, answering).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
-                return Err(fail(classify(&error), &attempt, &capture).caused_by(error));
+                return Err(fail(classify(&error), attempt, capture).caused_by(error));
             }
             Err(elapsed) => {
-                let stage = stage(&attempt, &capture);
-                return Err(late(stage, &attempt, &capture).caused_by(elapsed));
+                let stage = stage(attempt, capture);
+                return Err(late(stage, attempt, capture).caused_by(elapsed));
             }
         };
         attempt.answered();
-        self.read(response, &attempt, &capture).await
+        self.read(response, attempt, capture).await
+    }
+
+    /// Takes the connection out of use for further requests when it has served long enough, whatever
+    /// came of this one. So it does when its HTTP/2 stream was late, because nothing else tells: a peer
+    /// may answer pings and no requests, as a proxy does whose server is gone.
+    fn retire(&self, attempt: &Attempt, capture: &CaptureConnection, failure: Option<&Failure>) {
+        let connected = capture.connection_metadata();
+        let Some(connected) = connected.as_ref() else {
+            return;
+        };
+        let age = facts(connected).map(|facts| attempt.age(&facts));
+        let aged = age.is_some_and(|age| age >= self.connection_max_age);
+        let was_late = failure
+            .is_some_and(|failure| matches!(failure.kind, FailureKind::DeadlineExceeded { .. }));
+        if aged || (was_late && connected.is_negotiated_h2()) {
+            // It finishes what it is doing for others.
+            connected.poison();
+        }
     }
 
     async fn read(
@@ -117,39 +145,19 @@ impl Client {
         let reading = read_capped(body, self.limits.body, &mut kept);
         let failure = match timeout_at(attempt.deadline, reading).await {
             Ok(Ok(body_truncated)) => {
-                let received = Received {
-                    head,
+                let facts: Option<Arc<Facts>> = head.extensions.get().cloned();
+                return Ok(Answer {
+                    status: head.status.as_u16(),
+                    headers: head.headers,
                     body: kept.freeze(),
                     body_truncated,
-                };
-                return Ok(self.succeed(attempt, capture, received));
+                    connection: attempt.connection(facts.as_deref()),
+                });
             }
             Ok(Err(error)) => fail(classify_body(&error), attempt, capture).caused_by(error),
             Err(elapsed) => late(Stage::Body, attempt, capture).caused_by(elapsed),
         };
         Err(failure.after(partial(head.headers.clone(), kept.freeze())))
-    }
-
-    fn succeed(
-        &self,
-        attempt: &Attempt,
-        capture: &CaptureConnection,
-        mut received: Received,
-    ) -> Answer {
-        let facts: Option<Arc<Facts>> = received.head.extensions.remove();
-        let connection = attempt.connection(facts.as_deref());
-        let aged = facts.is_some_and(|facts| attempt.age(&facts) >= self.connection_max_age);
-        if let (true, Some(connected)) = (aged, capture.connection_metadata().as_ref()) {
-            // Finishes what it is doing, then takes no further request.
-            connected.poison();
-        }
-        Answer {
-            status: received.head.status.as_u16(),
-            headers: received.head.headers,
-            body: received.body,
-            body_truncated: received.body_truncated,
-            connection,
-        }
     }
 }
 
@@ -223,12 +231,6 @@ impl Builder {
             connection_max_age: self.connection_max_age,
         }
     }
-}
-
-struct Received {
-    head: Parts,
-    body: Bytes,
-    body_truncated: bool,
 }
 
 fn fail(kind: FailureKind, attempt: &Attempt, capture: &CaptureConnection) -> Failure {

@@ -83,6 +83,18 @@ async fn a_connection_past_its_age_is_replaced() {
 }
 
 #[tokio::test]
+async fn a_connection_past_its_age_is_replaced_after_a_failure_too() {
+    let receiver = Receiver::plain().await;
+    let builder = Client::builder(AddressPolicy::LoopbackAllowed);
+    let client = builder.connection_max_age(Duration::ZERO).build();
+    let large = receiver.url("/large-headers");
+    for connection in 1..=3 {
+        assert!(!post(&client, &large).await.unwrap_err().connection.reused);
+        assert_eq!(receiver.log.connections(), connection);
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_is_not_followed() {
     let receiver = Receiver::plain().await;
     let answer = post(&client(), &receiver.url("/redirect")).await.unwrap();

@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use tokio_rustls::TlsAcceptor;
 
-use crate::receiver::{Receiver, answering, post};
+use crate::receiver::{Receiver, SHORT, answering, post, request};
 
 pub(crate) const NAME: &str = "receiver.example";
 /// 2049-01-01T00:00:00Z.
@@ -146,6 +146,38 @@ async fn http2_shares_one_connection_and_keeps_host_and_name() {
         authority.as_str(),
         format!("{NAME}:{}", receiver.address.port())
     );
+}
+
+#[tokio::test]
+async fn an_http2_connection_whose_peer_answers_pings_and_no_requests_is_replaced() {
+    let authority = Authority::new("known");
+    let receiver = Receiver::tls(authority.acceptor((2020, 2049), &[&TLS13], &["h2"])).await;
+    let client = authority.client();
+    let url = url(NAME, &receiver);
+    post(&client, &url).await.unwrap();
+    let hanging = client.post(request(&format!("{url}hang"), SHORT));
+    let failure = hanging.await.unwrap_err();
+    let stage = outbound::Stage::Headers;
+    assert_eq!(failure.kind, FailureKind::DeadlineExceeded { stage });
+    assert!(failure.connection.reused);
+    let next = post(&client, &url).await.unwrap();
+    assert!(!next.connection.reused, "it may hang as well");
+    assert_eq!(receiver.log.connections(), 2);
+}
+
+#[tokio::test]
+async fn an_http2_connection_past_its_age_is_replaced_after_a_failure_too() {
+    let authority = Authority::new("known");
+    let receiver = Receiver::tls(authority.acceptor((2020, 2049), &[&TLS13], &["h2"])).await;
+    let builder = Client::builder(AddressPolicy::LoopbackAllowed)
+        .resolver(answering(&[&["127.0.0.1"]]))
+        .connection_max_age(std::time::Duration::ZERO);
+    let client = builder.extra_root(authority.root.clone()).unwrap().build();
+    let large = format!("{}large-headers", url(NAME, &receiver));
+    for connection in 1..=3 {
+        post(&client, &large).await.unwrap_err();
+        assert_eq!(receiver.log.connections(), connection);
+    }
 }
 
 #[tokio::test]
