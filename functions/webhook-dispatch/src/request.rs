@@ -28,20 +28,20 @@ pub(crate) fn build(
     // What is signed is what is sent: both use this one buffer.
     let body = envelope::compose(event, endpoint.format).into_bytes();
     let mut headers = HeaderMap::with_capacity(6 + endpoint.headers.len());
+    for header in &endpoint.headers {
+        if let (Ok(name), Some(value)) = (
+            HeaderName::from_bytes(header.name.as_str().as_bytes()),
+            value(header, material),
+        ) {
+            headers.insert(name, value);
+        }
+    }
     let mut set = |name: HeaderName, value: &str| {
         // Ids and signatures are visible ASCII by construction, so none is ever left out.
         if let Ok(value) = HeaderValue::from_str(value) {
             headers.insert(name, value);
         }
     };
-    for header in &endpoint.headers {
-        if let (Ok(name), Some(value)) = (
-            HeaderName::from_bytes(header.name.as_str().as_bytes()),
-            value(header, material),
-        ) {
-            set(name, value);
-        }
-    }
     // After the endpoint's own, so that none of those could stand in for these.
     set(header::CONTENT_TYPE, "application/json");
     // Standard Webhooks: the id stays the same on every try, the timestamp is this try's.
@@ -60,12 +60,29 @@ pub(crate) fn build(
     }
 }
 
-fn value<'a>(header: &'a Header, material: &'a Material) -> Option<&'a str> {
+fn value(header: &Header, material: &Material) -> Option<HeaderValue> {
     match &header.value {
-        Custom::Plain(value) => Some(value),
-        Custom::Sensitive => {
-            let value = material.headers().get(header.name.as_str())?;
-            Some(value.as_str())
-        }
+        Custom::Plain(value) => HeaderValue::from_str(value).ok(),
+        Custom::Sensitive => sensitive(material.headers().get(header.name.as_str())?),
+    }
+}
+
+/// A value that HTTP/2 sends in full each time, so that no peer keeps it in its table and no other
+/// request to the same peer can be used to guess it (RFC 7541 §7.1.3).
+fn sensitive(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sensitive_value_is_never_indexed_or_shown() {
+        let value = sensitive("Bearer of a secret").unwrap();
+        assert!(value.is_sensitive());
+        assert_eq!(format!("{value:?}"), "Sensitive");
     }
 }

@@ -1,6 +1,7 @@
 //! A key ring and its JSON form.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 
 use domain::id::EndpointId;
@@ -267,7 +268,7 @@ impl Ring {
                 .map(|(id, versions)| (id.to_string(), versions.to_wire()))
                 .collect(),
         };
-        Zeroizing::new(serde_json::to_string(&wire).unwrap_or_default())
+        write(&wire)
     }
 
     /// `None` when `text` is not a ring; a single bad entry makes it unreadable, because writing
@@ -280,6 +281,32 @@ impl Ring {
             ring.0.insert(EndpointId::parse(id)?, versions);
         }
         Some(ring)
+    }
+}
+
+/// Its JSON, in one piece of memory that is wiped. A buffer that grows would leave copies behind of what
+/// was written so far, which nobody wipes: so the length is found out first.
+fn write(wire: &impl Serialize) -> Zeroizing<String> {
+    let mut length = Length(0);
+    // Neither can fail: these maps have text for keys, and memory takes what is written.
+    let _ = serde_json::to_writer(&mut length, wire);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(length.0));
+    let _ = serde_json::to_writer(&mut *bytes, wire);
+    let text = String::from_utf8(std::mem::take(&mut *bytes));
+    Zeroizing::new(text.unwrap_or_default())
+}
+
+/// Counts what is written.
+struct Length(usize);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 = self.0.saturating_add(bytes.len());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -317,6 +344,21 @@ mod tests {
         found
             .map(|entry| entry.map(|entry| entry.headers["authorization"].as_str()))
             .collect()
+    }
+
+    #[test]
+    fn its_text_never_grew_so_no_copy_of_it_is_left() {
+        for endpoints in [0, 1, 7, 40] {
+            let mut ring = Ring::default();
+            for number in 0..endpoints {
+                let entry = Entry::new(key(number), valued("Bearer \"quoted\" ü"));
+                ring.add(EndpointId::from_bytes([number; 16]), 0, Arc::new(entry));
+            }
+            let text = ring.to_text();
+            assert_eq!(text.capacity(), text.len(), "reserved as it is");
+            let read = Ring::from_text(&text).unwrap();
+            assert_eq!(read.to_text(), text);
+        }
     }
 
     #[test]
