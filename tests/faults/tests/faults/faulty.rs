@@ -18,6 +18,7 @@ use queue::push::{AudienceMessage, PushMessage};
 use serde_json::Value;
 
 use crate::plan::Crowded;
+use crate::rights;
 use crate::sandbox::Process;
 use crate::stage::Stage;
 use crate::time::at_once;
@@ -112,6 +113,10 @@ impl Way {
         let target = request.headers().get("x-amz-target").unwrap_or_default();
         let target = target.to_owned();
         let body = request.body().bytes().unwrap_or_default();
+        let package = process.name.split('#').next().unwrap_or_default();
+        if let Some(beyond) = rights::beyond(package, &target, body) {
+            stage.forbid(beyond);
+        }
         let fate = fate(stage, &target, body);
         if fate != Fate::Served {
             let operation = target.rsplit('.').next().unwrap_or_default();

@@ -40,6 +40,8 @@ mod rate;
 #[cfg(test)]
 mod receiver;
 #[cfg(test)]
+mod rights;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod seeds;

@@ -29,6 +29,7 @@ pub(crate) struct Stage {
     copied: Mutex<BTreeSet<String>>,
     clock_jumps: Mutex<Vec<u64>>,
     doubles_left: AtomicI64,
+    forbidden: Mutex<BTreeSet<String>>,
     trace: Mutex<Vec<String>>,
 }
 
@@ -84,6 +85,7 @@ impl Stage {
             copied: Mutex::default(),
             clock_jumps: Mutex::default(),
             doubles_left: AtomicI64::new(MOST_DOUBLES),
+            forbidden: Mutex::default(),
             trace: Mutex::default(),
         })
     }
@@ -109,6 +111,15 @@ impl Stage {
             println!("{line}");
         }
         self.trace.lock().unwrap().push(line);
+    }
+
+    /// Notes a call that the template does not allow.
+    pub(crate) fn forbid(&self, what: String) {
+        self.forbidden.lock().unwrap().insert(what);
+    }
+
+    pub(crate) fn forbidden(&self) -> BTreeSet<String> {
+        self.forbidden.lock().unwrap().clone()
     }
 
     pub(crate) fn trace(&self) -> Vec<String> {

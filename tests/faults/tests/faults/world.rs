@@ -165,6 +165,8 @@ impl World {
                 panic!("it never comes to rest:\n{}", last.join("\n"));
             }
         }
+        let forbidden = self.stage.forbidden();
+        assert!(forbidden.is_empty(), "{forbidden:?}");
     }
 
     /// Lets everything happen that happens within so many milliseconds of the beginning.
