@@ -16,7 +16,7 @@ use domain::operational::{self, News};
 use domain::time::Timestamp;
 use queue::Record;
 use queue::message::{DeliveryMessage, Turn};
-use store::{Claim, Claimant, Finished, Recorded, Slot};
+use store::{Claim, Claimant, Finished, Parked, Recorded, Slot};
 use telemetry::chain::chain;
 
 use crate::Deps;
@@ -270,8 +270,10 @@ async fn park(
     };
     let (network, id) = (&message.network, message.delivery);
     let parked = deps.store.park(network, id, message.attempt, &cause).await;
-    let Some(expires) = parked.map_err(|error| chain(&error))? else {
-        return Ok(Attempted::Stale);
+    let expires = match parked.map_err(|error| chain(&error))? {
+        Parked::Now { expires } => expires,
+        Parked::Changed => return Ok(Attempted::Stale),
+        Parked::InProgress { until } => return Ok(await_holder(deps, message, until)),
     };
     // So there is time to enable it.
     let kept = keep_owed(deps, &message, end_for_round(now, expires)).await;

@@ -60,10 +60,12 @@ impl Store {
     }
 
     /// Forgets what receivers answered to a delivery's attempts; an unfinished one becomes dead with
-    /// the reason.
+    /// the reason, once the attempt that someone may be making is recorded: else its answer would be
+    /// lost, and a replay would send again what was received.
     ///
     /// # Errors
-    /// When the table does not answer; [`Error::Contended`] when attempts keep coming in between.
+    /// When the table does not answer; [`Error::Contended`] when attempts keep coming in between, or
+    /// one takes too long to be waited for.
     pub async fn expunge_delivery(
         &self,
         network: &NetworkId,
@@ -109,16 +111,19 @@ impl Store {
         let log = bare
             .chain(last.clone())
             .map(|attempt| write_attempt(&attempt));
+        let mut unless = "";
         let mut change = "SET #log = :log, attempts = :made, #state = :state, expungedAt = if_not_exists(expungedAt, :now)".to_owned();
         if last.is_some() {
             change.push_str(
                 " REMOVE nextAt, dueAt, dueShard, claimedUntil, claimedBy, cause, causeAt",
             );
+            unless = " AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :now)";
         }
+        let condition = format!("attempts = :seen AND #state = :before{unless}");
         let sent = self
             .update(&Key::delivery(&seen.network, seen.id))
             .update_expression(change)
-            .condition_expression("attempts = :seen AND #state = :before")
+            .condition_expression(condition)
             .expression_attribute_names("#log", "log")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":log", AttributeValue::L(log.collect()))

@@ -59,7 +59,7 @@ pub use push::{
 };
 pub use quarantine::{QuarantineId, QuarantinePage, Quarantined};
 pub use replays::ReplayPage;
-pub use rounds::{Begun, Round};
+pub use rounds::{Begun, Parked, Round};
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 //! Deliveries that leave the flow of tries, and how they come back.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::delivery::keeping::end_for_round;
 use domain::delivery::{Cause, REPLAY_CANCELLED, State, arrange};
 use domain::id::{DeliveryId, NetworkId, ReplayId};
@@ -42,9 +43,26 @@ pub enum Begun {
     Forgotten,
 }
 
+/// What came of a wish to park a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parked {
+    /// It is parked.
+    Now {
+        /// When it is forgotten.
+        expires: Timestamp,
+    },
+    /// Its attempt was made meanwhile, or it is not pending.
+    Changed,
+    /// Someone may be making its attempt right now.
+    InProgress {
+        /// When that claim lapses, should its holder have died.
+        until: Timestamp,
+    },
+}
+
 impl Store {
-    /// Parks a pending delivery: it keeps its record and has no next attempt. Gives when it is
-    /// forgotten; `None` when its attempt `number` was made meanwhile, or it is not pending.
+    /// Parks a pending delivery: it keeps its record and has no next attempt. Not while someone may be
+    /// making its attempt `number`: that was sent, and its answer is to be recorded.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -54,31 +72,48 @@ impl Store {
         id: DeliveryId,
         number: u32,
         cause: &Cause,
-    ) -> Result<Option<Timestamp>, Error> {
+    ) -> Result<Parked, Error> {
         const OPERATION: &str = "parking a delivery";
+        let before = number.saturating_sub(1);
         let sent = self
             .update(&Key::delivery(network, id))
             // Setting something to what it is makes the answer tell it.
             .update_expression(
                 "SET #state = :parked, cause = :cause, causeAt = :at, expires = expires REMOVE nextAt, dueAt, dueShard, claimedUntil, claimedBy",
             )
-            .condition_expression("#state = :pending AND attempts = :before")
+            .condition_expression("#state = :pending AND attempts = :before AND (attribute_not_exists(claimedUntil) OR claimedUntil <= :at)")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":parked", s(State::Parked.word()))
             .expression_attribute_values(":pending", s("pending"))
-            .expression_attribute_values(":before", n(number.saturating_sub(1)))
+            .expression_attribute_values(":before", n(before))
             .expression_attribute_values(":cause", s(&cause.reason))
             .expression_attribute_values(":at", n(cause.at.millis()))
             .return_values(ReturnValue::UpdatedNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match sent {
+        let error = match sent {
             Ok(updated) => {
                 let item = updated.attributes.unwrap_or_default();
-                Reader::new(&item, OPERATION).end().map(Some)
+                let expires = Reader::new(&item, OPERATION).end()?;
+                return Ok(Parked::Now { expires });
             }
-            Err(error) => refused(error, OPERATION).map(|()| None),
-        }
+            Err(error) => error,
+        };
+        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
+            error.as_service_error()
+        else {
+            return Err(Error::call(OPERATION)(error));
+        };
+        let there = failed.item().map(|item| Reader::new(item, OPERATION));
+        let waits = there.filter(|there| {
+            there.maybe_text("state") == Some("pending")
+                && there.maybe_number("attempts") == Some(u64::from(before))
+        });
+        let until = waits.and_then(|there| there.maybe_number("claimedUntil"));
+        Ok(until.map_or(Parked::Changed, |until| Parked::InProgress {
+            until: Timestamp::from_millis(until),
+        }))
     }
 
     /// Makes a parked delivery pending again for its attempt `number`, in a new round. `false` when

@@ -8,6 +8,8 @@ mod cancel;
 #[cfg(test)]
 mod chance;
 #[cfg(test)]
+mod claimed;
+#[cfg(test)]
 mod conservation;
 #[cfg(test)]
 mod copies;
