@@ -206,9 +206,8 @@ impl Store {
                 )
                 .send()
                 .await;
-            let error = match sent {
-                Ok(_) => return Ok(Some(Slot { number, until })),
-                Err(error) => error,
+            let Err(error) = sent else {
+                return Ok(Some(Slot { number, until }));
             };
             let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
                 error.as_service_error()
