@@ -36,6 +36,8 @@ async fn with_parked(fanfare: &Fanfare, receiver: &Receiver, count: usize) -> St
     let path = format!("/webhooks/{endpoint}");
     operate(fanfare, &format!("{path}/disable")).await;
     report_many(fanfare, &format!("{path}/deliveries?status=parked"), count).await;
+    // Whoever parks one looks at the endpoint once more, and resumes it if that is enabled by then.
+    fanfare.system.embedded().sqs().idle().await;
     let quiet = json!({ "resume": false });
     let on = fanfare
         .post(&fanfare.admin(), &format!("{path}/enable"), &quiet)
