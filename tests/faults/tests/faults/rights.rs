@@ -141,7 +141,10 @@ fn pk_of_query(asked: &Value) -> String {
 
 #[test]
 fn what_is_beyond_rights_is_noticed() {
-    let body = |key: &str| format!(r#"{{"Key":{{"pk":{{"S":"{key}"}}}}}}"#);
+    let body = |key: &str| {
+        let item = format!(r#"{{"pk":{{"S":"{key}"}}}}"#);
+        format!(r#"{{"Key":{item},"Item":{item}}}"#)
+    };
     for (package, operation, key, allowed) in [
         ("webhook-dispatch", "UpdateItem", "D#demo#1", true),
         ("webhook-dispatch", "UpdateItem", "KEY#1", false),
@@ -149,6 +152,8 @@ fn what_is_beyond_rights_is_noticed() {
         ("webhook-dispatch", "DeleteItem", "D#demo#1", false),
         ("retry-sweep", "UpdateItem", "N#demo", false),
         ("replay-jobs", "UpdateItem", "N#demo", false),
+        ("event-fanout", "PutItem", "KEY#1", false),
+        ("quarantine", "UpdateItem", "KEY#1", false),
     ] {
         let target = format!("DynamoDB_20120810.{operation}");
         let found = beyond(package, &target, body(key).as_bytes());
