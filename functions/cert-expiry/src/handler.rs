@@ -36,14 +36,13 @@ impl Deps {
     }
 }
 
-/// Looks once at everything that ends, and removes the keys of what is gone. The scheduled event says nothing that is needed.
+/// Looks once at everything that ends, and removes the keys of what is gone. The scheduled event says
+/// nothing that is needed.
 ///
 /// # Errors
 /// When something could not be looked at. All the rest was; the next run goes on from there.
 pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
     let now = deps.platform.clock.now();
-    // First, so that trouble with the rest does not keep it from being done.
-    let (keys_removed, keys) = left_keys::remove(deps, now).await;
     let watches = deps.store.expiry_watches().await.map_err(|error| {
         let failed = Failed::from(error);
         tell_failed(deps, &failed);
@@ -62,7 +61,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
         }
     }
     let mut warned = 0;
-    let mut result = keys;
+    let mut result = Ok(());
     for watch in watches.iter().filter(|watch| watch.due <= now) {
         match warn(deps, watch, now).await {
             Ok(sent) => warned += u32::from(sent),
@@ -73,6 +72,8 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
             }
         }
     }
+    // Last: there can be many, and each takes a while.
+    let (keys_removed, keys) = left_keys::remove(deps, now).await;
     let watched = u32::try_from(watches.len()).unwrap_or(u32::MAX);
     let event = ExpiryChecked {
         watched,
@@ -82,7 +83,7 @@ pub async fn handle(deps: &Deps, _event: Value) -> Result<(), Failed> {
         days_to_expiry: u64::try_from(soonest.unwrap_or(NEVER)).unwrap_or(0),
     };
     deps.platform.telemetry.emit(&event, now.millis());
-    result
+    result.and(keys)
 }
 
 /// Days that stand for no end at all: a hundred years.

@@ -117,9 +117,10 @@ pub(crate) async fn fan_out(
             (audiences, news.await?.into_iter().collect())
         }
     };
+    let until = counted_until(&event, rules, end, continued, now);
     Ok(Fanned::Owes {
         network: event.network,
-        until: event.accepted.after(rules.retention.duration()),
+        until,
         event: event.id,
         messages: Owes {
             deliveries: outgoing,
@@ -128,6 +129,24 @@ pub(crate) async fn fan_out(
         },
     })
 }
+
+/// How long its deliveries are sure to be on record. What was stored before may end earlier than what
+/// is stored now, but was given ten days at least, and is continued within two.
+fn counted_until(
+    event: &Event,
+    rules: Rules,
+    end: Timestamp,
+    continued: bool,
+    now: Timestamp,
+) -> Timestamp {
+    if !continued {
+        return end;
+    }
+    let retained = event.accepted.after(rules.retention.duration());
+    retained.max(now.after(SURELY_KEPT))
+}
+
+const SURELY_KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// A message that is worked on so soon after it was received is the only one: what is sent for it goes
 /// without a look at the record, because whoever gets the message next sends long after that.

@@ -128,10 +128,13 @@ pub(crate) async fn admit(
         if suspect && !is_owed(deps, message, now).await? {
             return Ok(Admitted::Stale);
         }
-        if let Some(at) = breaker(deps, known, now).await? {
-            return Ok(later(deps, at, Why::BreakerOpen));
-        }
-        if let Some(later) = rate(deps, known, message, now).await? {
+        let probes = match breaker(deps, known, now).await? {
+            Admission::Wait(at) => return Ok(later(deps, at, Why::BreakerOpen)),
+            Admission::Probe => true,
+            Admission::Go => false,
+        };
+        // One in a while is below any rate; and sent away now, nobody would probe until its claim lapses.
+        if !probes && let Some(later) = rate(deps, known, message, now).await? {
             return Ok(Admitted::Later(later));
         }
         let Some(most) = endpoint.limits.max_in_flight else {
@@ -180,17 +183,12 @@ async fn is_owed(
     Ok(owed)
 }
 
-/// The moment to come back at, if the breaker is open and this attempt is not its probe.
-async fn breaker(
-    deps: &Deps,
-    known: &Known,
-    now: Timestamp,
-) -> Result<Option<Timestamp>, store::Error> {
+/// What the breaker says; who may go as its probe has claimed to be it.
+async fn breaker(deps: &Deps, known: &Known, now: Timestamp) -> Result<Admission, store::Error> {
     let before = known.health();
-    match before.health.admit(now) {
-        Admission::Go => return Ok(None),
-        Admission::Wait(at) => return Ok(Some(at)),
-        Admission::Probe => {}
+    let admission = before.health.admit(now);
+    if admission != Admission::Probe {
+        return Ok(admission);
     }
     let (network, id) = (&known.endpoint.network, known.endpoint.id);
     let until = now.after(CLAIM);
@@ -201,15 +199,14 @@ async fn breaker(
         .await?;
     if let Some(ours) = changed {
         known.learn(ours);
-        return Ok(None);
+        return Ok(Admission::Probe);
     }
     // Someone else probes, or the endpoint is well again: look.
     let there = deps.store.health(network, id).await?;
     known.learn(there);
     Ok(match there.health.admit(now) {
-        Admission::Go => None,
-        Admission::Wait(at) => Some(at),
-        Admission::Probe => Some(now),
+        Admission::Probe => Admission::Wait(now),
+        other @ (Admission::Go | Admission::Wait(_)) => other,
     })
 }
 

@@ -61,7 +61,7 @@ pub(crate) enum Attempted {
     Postponed(Box<DeliveryMessage>, Timestamp),
     /// The same attempt is to be made by who works on the slow queue.
     Moved(Box<DeliveryMessage>),
-    /// The next attempt is far away: the sweep sends its message.
+    /// The sweep sends the message of the next attempt, which is far away, or of this one.
     LeftToSweep,
     /// The endpoint is disabled: no attempt until it is resumed.
     Parked,
@@ -330,7 +330,7 @@ async fn postpone(
         if came_before {
             // It may have been replaced when it came first. Replaced each time, it would become
             // more and more messages going round; in the due index it is one, whoever writes.
-            return Ok(Attempted::Parked);
+            return Ok(Attempted::LeftToSweep);
         }
         // From here on the sweep knows of it too.
         message.repeated = true;

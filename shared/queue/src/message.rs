@@ -1,4 +1,4 @@
-//! The wire formats of the two queues.
+//! The wire formats of events and deliveries.
 
 use domain::event::{Checked, Draft, Event, MAX_BYTES, Origin};
 use domain::event_type::EventType;

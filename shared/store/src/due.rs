@@ -139,7 +139,8 @@ impl Store {
     }
 
     /// Plans attempt `number` for `next` without one having been made, and for the sweep at `due`
-    /// should the message for it be lost. `false` when that attempt was made meanwhile.
+    /// should the message for it be lost. Who claimed it may be making it, and keeps the claim. `false`
+    /// when that attempt was made meanwhile.
     ///
     /// # Errors
     /// When the table does not answer.
@@ -153,9 +154,7 @@ impl Store {
     ) -> Result<bool, Error> {
         let sent = self
             .update(&Key::delivery(network, id))
-            .update_expression(
-                "SET nextAt = :next, dueAt = :due, dueShard = :shard REMOVE claimedUntil, claimedBy",
-            )
+            .update_expression("SET nextAt = :next, dueAt = :due, dueShard = :shard")
             .condition_expression("#state = :pending AND attempts = :before")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":pending", s("pending"))

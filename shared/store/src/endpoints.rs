@@ -202,6 +202,10 @@ impl Store {
         id: EndpointId,
         ends: Timestamp,
     ) -> Result<(), Error> {
+        // First, because what the endpoint has on record is not noted again. A watch over one that was
+        // deleted meanwhile ends when it is looked at.
+        self.watch_expiry(network, Dated::Endpoint(id), ends)
+            .await?;
         let sent = self
             .update(&Key::endpoint(network, id))
             .update_expression("SET certificateEnds = :ends")
@@ -211,7 +215,7 @@ impl Store {
             .send()
             .await;
         match sent {
-            Ok(_) => self.watch_expiry(network, Dated::Endpoint(id), ends).await,
+            Ok(_) => Ok(()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
                 _ => Err(Error::call("noting a certificate's end")(error)),

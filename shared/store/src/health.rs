@@ -20,8 +20,8 @@ const COUNT_KEPT: Duration = Duration::from_secs(3600);
 pub struct KnownHealth {
     /// The default when there is no record.
     pub health: Health,
-    /// Grows with each change; 0 when there is no record. A new record begins at the time at which it
-    /// was written, in milliseconds, so it is none that was deleted before.
+    /// Grows with each change; 0 when there is no record. A new record begins at a time of about
+    /// when it was written, in milliseconds, so it is none that was deleted before.
     pub version: u64,
 }
 

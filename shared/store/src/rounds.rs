@@ -60,6 +60,12 @@ pub enum Parked {
     },
 }
 
+/// Not what was taken back from a replay job, which has no message of its own.
+fn is_parked(there: &Reader<'_>) -> bool {
+    there.maybe_text("state") == Some(State::Parked.word())
+        && there.maybe_text("cause") != Some(REPLAY_CANCELLED)
+}
+
 impl Store {
     /// Parks a pending delivery: it keeps its record and has no next attempt. Not while someone may be
     /// making its attempt `number`: that was sent, and its answer is to be recorded.
@@ -106,10 +112,13 @@ impl Store {
             return Err(Error::call(OPERATION)(error));
         };
         let there = failed.item().map(|item| Reader::new(item, OPERATION));
-        let waits = there.filter(|there| {
-            there.maybe_text("state") == Some("pending")
-                && there.maybe_number("attempts") == Some(u64::from(before))
-        });
+        let there = there.filter(|there| there.maybe_number("attempts") == Some(u64::from(before)));
+        // Parked by a call whose answer was lost, or by who died before the rest was done.
+        if let Some(there) = there.as_ref().filter(|there| is_parked(there)) {
+            let expires = there.end()?;
+            return Ok(Parked::Now { expires });
+        }
+        let waits = there.filter(|there| there.maybe_text("state") == Some("pending"));
         let until = waits.and_then(|there| there.maybe_number("claimedUntil"));
         Ok(until.map_or(Parked::Changed, |until| Parked::InProgress {
             until: Timestamp::from_millis(until),

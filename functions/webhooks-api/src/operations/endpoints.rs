@@ -180,5 +180,5 @@ pub(crate) async fn rewrite(
         seen = find(deps, call).await?;
         check_version(call, &seen)?;
     }
-    Err(Problem::PreconditionFailed.into())
+    Err(Problem::Contended.into())
 }

@@ -98,7 +98,7 @@ pub(super) async fn rekey(
         seen = find(deps, call).await?;
         check_version(call, &seen)?;
     }
-    Err(Problem::PreconditionFailed.into())
+    Err(Problem::Contended.into())
 }
 
 /// Removes the keys and sensitive values of an endpoint that is gone or was never made. What cannot be

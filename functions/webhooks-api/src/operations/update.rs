@@ -50,7 +50,7 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
     let now = deps.platform.clock.now();
     let kept = kept(deps, &endpoint, &request, now).await?;
     let (was_enabled, before) = (endpoint.is_enabled(), endpoint.secret);
-    let enabled = request.enabled == Some(true) && !was_enabled;
+    let enable = request.enabled == Some(true);
     let (mut changed, sensitive) = changed(deps, endpoint, request, &kept, now)?;
     if let Some(sensitive) = sensitive.filter(|sensitive| *sensitive != kept) {
         let made = edit(deps, &changed, &Edit::Headers(&sensitive)).await?;
@@ -64,8 +64,12 @@ pub(crate) async fn update(deps: &Deps, call: Call) -> Result<Reply, Failure> {
         let disabled = News::disabled(&changed, &why.reason, why.at);
         news::tell(deps, &changed, disabled).await;
     }
-    if enabled {
+    if enable && !was_enabled {
         news::report(deps, "endpoint.enabled", &changed, &json!({})).await;
+    }
+    if enable {
+        // Also of one that was enabled: by this request, perhaps, when it was made before and what is
+        // parked could not be resumed.
         resume(deps, &changed).await?;
     }
     Ok(shown(&changed))

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use domain::delivery::{Cause, State};
 use domain::time::Timestamp;
+use store::{Begun, Claim, Claimant, Parked, Round};
 
 use crate::chance::Chance;
 use crate::plan::{Action, Behaviour, Character, EndpointPlan, Plan, Queue};
@@ -104,5 +105,55 @@ fn what_is_under_way_when_its_event_is_forgotten_is_recorded_first() {
             done.cause
                 .is_none_or(|cause: Cause| cause.reason.is_empty())
         );
+    });
+}
+
+#[test]
+fn what_is_put_off_by_a_copy_stays_claimed() {
+    in_simulated_time(async {
+        let world = under_way("put-off").await;
+        let (network, pending) = (&world.network, delivery(&world).await);
+        let next = now(&world.stage).after(Duration::from_secs(5));
+        let store = &world.store;
+        let put_off = store.postpone(network, pending.id, 1, next, next).await;
+        assert!(put_off.unwrap());
+        let claimant = Claimant {
+            token: "another".to_owned(),
+            now: now(&world.stage),
+            until: next,
+        };
+        let claim = store.claim(network, pending.id, 1, &claimant).await;
+        assert!(matches!(claim.unwrap(), Claim::InProgress { .. }));
+    });
+}
+
+/// As after a lost answer, or by the message of a process that died before it looked whether the
+/// endpoint is enabled by now.
+#[test]
+fn what_is_parked_already_is_parked() {
+    in_simulated_time(async {
+        let mut world = under_way("parked-twice").await;
+        world.run().await;
+        let done = delivery(&world).await;
+        let (network, at) = (world.network.clone(), now(&world.stage));
+        let store = world.store.clone();
+        let round = Round {
+            next: at,
+            now: at,
+            job: None,
+        };
+        let begun = store.begin_round(&done, round).await;
+        assert!(matches!(begun.unwrap(), Begun::Now));
+        let cause = Cause {
+            reason: "by hand".to_owned(),
+            at,
+        };
+        let number = done.made + 1;
+        for _ in 0..2 {
+            let parked = store.park(&network, done.id, number, &cause).await;
+            assert!(matches!(parked.unwrap(), Parked::Now { .. }));
+        }
+        let late = store.park(&network, done.id, number + 1, &cause).await;
+        assert!(matches!(late.unwrap(), Parked::Changed));
     });
 }

@@ -150,6 +150,8 @@ fn what_is_beyond_rights_is_noticed() {
         ("webhook-dispatch", "UpdateItem", "KEY#1", false),
         ("webhook-dispatch", "GetItem", "KEY#1", false),
         ("webhook-dispatch", "DeleteItem", "D#demo#1", false),
+        ("webhook-dispatch", "PutItem", "X#demo", true),
+        ("webhook-dispatch", "DeleteItem", "X#demo", false),
         ("retry-sweep", "UpdateItem", "N#demo", false),
         ("replay-jobs", "UpdateItem", "N#demo", false),
         ("event-fanout", "PutItem", "KEY#1", false),

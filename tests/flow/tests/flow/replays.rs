@@ -121,6 +121,23 @@ async fn enabling_resumes_what_was_parked_once_and_may_leave_it_parked() {
     fanfare.system.stop().await;
 }
 
+/// As when the answer of the first request failed, after the endpoint was enabled and before what is
+/// parked was resumed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_enables_once_more_resumes_what_is_parked() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 3).await;
+    let path = format!("/webhooks/{endpoint}");
+    let on = r#"{"enabled":true}"#;
+    let on = fanfare
+        .call(&fanfare.admin(), "PATCH", &path, on, &[])
+        .await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    receiver.wait_for(3).await;
+    fanfare.system.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_sends_what_was_asked_for_at_its_rate_and_a_repeated_page_sends_nothing_twice() {
     let clock = ManualClock::at(START);
