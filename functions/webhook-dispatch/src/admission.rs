@@ -157,8 +157,9 @@ fn later(deps: &Deps, at: Timestamp, why: Why) -> Admitted {
     Admitted::Later(Later { at, why, turn })
 }
 
-/// Whether the record still lacks the attempt; it is kept then. One that is parked by now does too, and the claim
-/// sees to it, unless it was taken back from a job: then the message that asks for it was as well.
+/// Whether the record still lacks the attempt; it is kept then. One that is parked by now does too,
+/// and the claim sees to it, unless it was taken back from a job: then the message that asks for it
+/// was as well.
 async fn is_owed(
     deps: &Deps,
     message: &DeliveryMessage,

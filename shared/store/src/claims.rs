@@ -1,9 +1,9 @@
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::delivery::State;
 use domain::id::{DeliveryId, NetworkId};
 use domain::time::Timestamp;
 
+use crate::due::in_the_way;
 use crate::item::{Reader, n, s};
 use crate::key::Key;
 use crate::{Error, Store};
@@ -88,15 +88,10 @@ impl Store {
             }
             Err(error) => error,
         };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
-            error.as_service_error()
-        else {
-            return Err(Error::call(OPERATION)(error));
-        };
-        let Some(item) = failed.item() else {
+        let Some(item) = in_the_way(error, OPERATION)? else {
             return Ok(Claim::Forgotten);
         };
-        let item = Reader::new(item, OPERATION);
+        let item = Reader::new(&item, OPERATION);
         let state = item.parsed("state", State::parse)?;
         if item.small("attempts")? != before {
             return Ok(Claim::Settled);

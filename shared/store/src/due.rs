@@ -180,8 +180,17 @@ pub(crate) fn refused(
     error: SdkError<UpdateItemError>,
     operation: &'static str,
 ) -> Result<(), Error> {
+    in_the_way(error, operation).map(drop)
+}
+
+/// The item for which the update's condition did not hold, of a call that asked for all that was there;
+/// `None` when nothing was.
+pub(crate) fn in_the_way(
+    error: SdkError<UpdateItemError>,
+    operation: &'static str,
+) -> Result<Option<Item>, Error> {
     match error.as_service_error() {
-        Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => Ok(failed.item.clone()),
         _ => Err(Error::call(operation)(error)),
     }
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::error::SdkError;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
 
+use crate::due::{in_the_way, refused};
 use crate::item::{Item, Reader, n};
 use crate::key::Key;
 use crate::{Error, Store};
@@ -127,12 +126,8 @@ impl Store {
             }
             Err(error) => error,
         };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
-            error.as_service_error()
-        else {
-            return Err(Error::call(OPERATION)(error));
-        };
-        let there = failed.item().map(|item| Reader::new(item, OPERATION));
+        let there = in_the_way(error, OPERATION)?;
+        let there = there.as_ref().map(|item| Reader::new(item, OPERATION));
         Ok(match there {
             Some(there)
                 if there.maybe_number("nextFree") > Some(latest) && !outdated(&there, pace) =>
@@ -165,8 +160,7 @@ impl Store {
             .await;
         match sent {
             Ok(_) => Ok(true),
-            Err(error) if refused(&error) => Ok(false),
-            Err(error) => Err(Error::call("reserving this moment")(error)),
+            Err(error) => refused(error, "reserving this moment").map(|()| false),
         }
     }
 
@@ -209,12 +203,7 @@ impl Store {
             let Err(error) = sent else {
                 return Ok(Some(Slot { number, until }));
             };
-            let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
-                error.as_service_error()
-            else {
-                return Err(Error::call("taking a place")(error));
-            };
-            there = failed.item().cloned().unwrap_or_default();
+            there = in_the_way(error, "taking a place")?.unwrap_or_default();
         }
         Ok(None)
     }
@@ -253,8 +242,7 @@ impl Store {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) if refused(&error) => Ok(()),
-            Err(error) => Err(Error::call("giving a place back")(error)),
+            Err(error) => refused(error, "giving a place back"),
         }
     }
 }
@@ -276,11 +264,4 @@ fn free_among(there: &Item, most: u32, random: u32, now: Timestamp) -> Option<u3
 
 fn slot(number: u32) -> String {
     format!("slot{number}")
-}
-
-fn refused(error: &SdkError<UpdateItemError>) -> bool {
-    matches!(
-        error.as_service_error(),
-        Some(UpdateItemError::ConditionalCheckFailedException(_))
-    )
 }

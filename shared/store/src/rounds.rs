@@ -1,6 +1,5 @@
 //! Deliveries that leave the flow of tries, and how they come back.
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure};
 use domain::delivery::keeping::end_for_round;
 use domain::delivery::{Cause, REPLAY_CANCELLED, State, arrange};
@@ -9,7 +8,7 @@ use domain::time::Timestamp;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use crate::attempt_log::write_attempt;
-use crate::due::{due_shard, refused};
+use crate::due::{due_shard, in_the_way, refused};
 use crate::item::{Reader, expires_at, n, s};
 use crate::key::Key;
 use crate::{Delivery, Error, Store};
@@ -106,12 +105,8 @@ impl Store {
             }
             Err(error) => error,
         };
-        let Some(UpdateItemError::ConditionalCheckFailedException(failed)) =
-            error.as_service_error()
-        else {
-            return Err(Error::call(OPERATION)(error));
-        };
-        let there = failed.item().map(|item| Reader::new(item, OPERATION));
+        let there = in_the_way(error, OPERATION)?;
+        let there = there.as_ref().map(|item| Reader::new(item, OPERATION));
         let there = there.filter(|there| there.maybe_number("attempts") == Some(u64::from(before)));
         // Parked by a call whose answer was lost, or by who died before the rest was done.
         if let Some(there) = there.as_ref().filter(|there| is_parked(there)) {

@@ -1,5 +1,6 @@
 //! Deliveries that are set aside, sent again, and given up.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use local::{Options, Schedules};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use testkit::{ManualClock, Receiver};
 
 use crate::harness::{Answer, Fanfare};
+use crate::replays::{ended, with_parked};
 use crate::retry::{START, advance, fanfare_at};
 
 /// Calls one of the operations that take no body.
@@ -339,5 +341,79 @@ async fn the_dead_letters_of_all_endpoints_are_one_list() {
             (422, field)
         );
     }
+    fanfare.system.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn enabling_resumes_what_was_parked_once_and_may_leave_it_parked() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 30).await;
+    let path = format!("/webhooks/{endpoint}");
+    let enable = format!("{path}/enable");
+    let parked = fanfare
+        .get(&format!("{path}/deliveries?status=parked"))
+        .await;
+    assert_eq!(parked.body["items"].as_array().unwrap().len(), 30);
+    assert_eq!(receiver.received().len(), 0);
+
+    let on = operate(&fanfare, &enable).await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    let job = Answer {
+        body: on.body["resumes"].clone(),
+        ..on
+    };
+    assert_eq!(job.body["deliveriesIn"], json!(["parked"]));
+    let done = ended(&fanfare, &job, "done").await;
+    assert_eq!(
+        (&done.body["found"], &done.body["replayed"]),
+        (&json!(30), &json!(30))
+    );
+    let webhooks = receiver.wait_for(30).await;
+    let ids: HashSet<_> = webhooks.iter().map(testkit::Received::id).collect();
+    assert_eq!(ids.len(), 30);
+    let list = format!("{path}/deliveries?status=delivered");
+    let all = |a: &Answer| {
+        a.body["items"]
+            .as_array()
+            .is_some_and(|items| items.len() == 30)
+    };
+    fanfare.until(&list, all).await;
+    // PATCH does the same.
+    fanfare
+        .call(
+            &fanfare.admin(),
+            "PATCH",
+            &path,
+            r#"{"enabled":false}"#,
+            &[],
+        )
+        .await;
+    fanfare
+        .report(&json!({ "id": "late", "event": "a.b", "data": {} }))
+        .await;
+    let one = |a: &Answer| a.text("/items/0/status") == "parked";
+    fanfare.until(&format!("{path}/deliveries"), one).await;
+    fanfare
+        .call(&fanfare.admin(), "PATCH", &path, r#"{"enabled":true}"#, &[])
+        .await;
+    receiver.wait_for(31).await;
+    fanfare.system.stop().await;
+}
+
+/// As when the answer of the first request failed, after the endpoint was enabled and before what is
+/// parked was resumed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_patch_that_enables_once_more_resumes_what_is_parked() {
+    let fanfare = Fanfare::start().await;
+    let receiver = Receiver::accepting().await;
+    let endpoint = with_parked(&fanfare, &receiver, 3).await;
+    let path = format!("/webhooks/{endpoint}");
+    let on = r#"{"enabled":true}"#;
+    let on = fanfare
+        .call(&fanfare.admin(), "PATCH", &path, on, &[])
+        .await;
+    assert_eq!(on.status, 200, "{}", on.body);
+    receiver.wait_for(3).await;
     fanfare.system.stop().await;
 }

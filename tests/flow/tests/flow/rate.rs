@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::id::{EndpointId, NetworkId};
 use domain::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{Pace, Store};
 use testkit::{ManualClock, Receiver};
 
@@ -139,24 +139,38 @@ async fn a_late_retry_keeps_no_first_try_waiting() {
     assert_eq!(all[5].id(), "fresh", "it was first");
 }
 
+fn event(id: &str) -> Value {
+    json!({ "id": id, "event": "a.b", "data": {} })
+}
+
+/// An endpoint that takes one a second, where the event `old` waits behind so many others.
+async fn behind(
+    fanfare: &Fanfare,
+    clock: &ManualClock,
+    url: &str,
+    others: u32,
+) -> (String, Places) {
+    let wanted = json!({ "ratePerSecond": 1, "eventTypes": ["*"] });
+    let (endpoint, _) = made(fanfare, url, wanted).await;
+    let places = Places::at(fanfare, &endpoint, one_a_second(1));
+    for _ in 0..others {
+        places.take(None, clock.now()).await.unwrap();
+    }
+    clock.advance(Duration::from_millis(10));
+    fanfare.report(&event("old")).await;
+    fanfare.system.embedded().sqs().idle().await;
+    (endpoint, places)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_raised_rate_counts_at_once() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
     let receiver = Receiver::accepting().await;
-    let wanted = json!({ "ratePerSecond": 1, "eventTypes": ["*"] });
-    let (endpoint, _) = made(&fanfare, &receiver.url(), wanted).await;
-    let places = Places::at(&fanfare, &endpoint, one_a_second(1));
-    for _ in 0..1_000 {
-        places.take(None, clock.now()).await.unwrap();
-    }
-    clock.advance(Duration::from_millis(10));
-    let report = |id| json!({ "id": id, "event": "a.b", "data": {} });
-    fanfare.report(&report("old")).await;
-    fanfare.system.embedded().sqs().idle().await;
+    let (endpoint, places) = behind(&fanfare, &clock, &receiver.url(), 1_000).await;
     change(&fanfare, &endpoint, r#"{"ratePerSecond":100}"#).await;
     pass(&fanfare, &clock, seconds(6)).await;
-    fanfare.report(&report("new")).await;
+    fanfare.report(&event("new")).await;
     let first = receiver.wait_for(1).await;
     assert_eq!(first[0].id(), "new");
     // A dispatcher that has not heard of the change queues up as it always did, and undoes nothing.
@@ -174,16 +188,7 @@ async fn a_rate_that_is_set_again_knows_nobody_who_waited_by_it_before() {
     let clock = ManualClock::at(START);
     let fanfare = fanfare_at(&clock).await;
     let receiver = Receiver::accepting().await;
-    let wanted = json!({ "ratePerSecond": 1, "eventTypes": ["*"] });
-    let (endpoint, _) = made(&fanfare, &receiver.url(), wanted).await;
-    let places = Places::at(&fanfare, &endpoint, one_a_second(1));
-    for _ in 0..2_000 {
-        places.take(None, clock.now()).await.unwrap();
-    }
-    clock.advance(Duration::from_millis(10));
-    let report = |id| json!({ "id": id, "event": "a.b", "data": {} });
-    fanfare.report(&report("old")).await;
-    fanfare.system.embedded().sqs().idle().await;
+    let (endpoint, places) = behind(&fanfare, &clock, &receiver.url(), 2_000).await;
     // The same rate once more is no change.
     change(&fanfare, &endpoint, r#"{"ratePerSecond":1}"#).await;
     let behind = places.take(None, clock.now()).await.unwrap();
@@ -192,7 +197,7 @@ async fn a_rate_that_is_set_again_knows_nobody_who_waited_by_it_before() {
         change(&fanfare, &endpoint, patch).await;
     }
     pass(&fanfare, &clock, seconds(6)).await;
-    fanfare.report(&report("new")).await;
+    fanfare.report(&event("new")).await;
     let first = receiver.wait_for(1).await;
     assert_eq!(first[0].id(), "new");
     // The older one had 2,000 s to wait; it asks again as soon as the queue lets go of it.

@@ -1,6 +1,5 @@
 //! Jobs that send many deliveries again.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use aws_local::Service;
@@ -31,7 +30,7 @@ async fn report_many(fanfare: &Fanfare, list: &str, count: usize) {
 }
 
 /// An endpoint with this many parked deliveries, enabled again without resuming them.
-async fn with_parked(fanfare: &Fanfare, receiver: &Receiver, count: usize) -> String {
+pub(crate) async fn with_parked(fanfare: &Fanfare, receiver: &Receiver, count: usize) -> String {
     let (endpoint, _) = fanfare.endpoint(&receiver.url(), &["*"]).await;
     let path = format!("/webhooks/{endpoint}");
     operate(fanfare, &format!("{path}/disable")).await;
@@ -55,87 +54,13 @@ async fn replay(fanfare: &Fanfare, endpoint: &str, wanted: &Value) -> Answer {
     fanfare.post(&fanfare.admin(), &path, wanted).await
 }
 
-async fn ended(fanfare: &Fanfare, made: &Answer, status: &str) -> Answer {
+pub(crate) async fn ended(fanfare: &Fanfare, made: &Answer, status: &str) -> Answer {
     let path = format!(
         "/webhooks/{}/replays/{}",
         made.text("/endpointId"),
         made.text("/id")
     );
     fanfare.until(&path, |a| a.body["status"] == status).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn enabling_resumes_what_was_parked_once_and_may_leave_it_parked() {
-    let fanfare = Fanfare::start().await;
-    let receiver = Receiver::accepting().await;
-    let endpoint = with_parked(&fanfare, &receiver, 30).await;
-    let path = format!("/webhooks/{endpoint}");
-    let enable = format!("{path}/enable");
-    let parked = fanfare
-        .get(&format!("{path}/deliveries?status=parked"))
-        .await;
-    assert_eq!(parked.body["items"].as_array().unwrap().len(), 30);
-    assert_eq!(receiver.received().len(), 0);
-
-    let on = operate(&fanfare, &enable).await;
-    assert_eq!(on.status, 200, "{}", on.body);
-    let job = Answer {
-        body: on.body["resumes"].clone(),
-        ..on
-    };
-    assert_eq!(job.body["deliveriesIn"], json!(["parked"]));
-    let done = ended(&fanfare, &job, "done").await;
-    assert_eq!(
-        (&done.body["found"], &done.body["replayed"]),
-        (&json!(30), &json!(30))
-    );
-    let webhooks = receiver.wait_for(30).await;
-    let ids: HashSet<_> = webhooks.iter().map(testkit::Received::id).collect();
-    assert_eq!(ids.len(), 30);
-    let list = format!("{path}/deliveries?status=delivered");
-    let all = |a: &Answer| {
-        a.body["items"]
-            .as_array()
-            .is_some_and(|items| items.len() == 30)
-    };
-    fanfare.until(&list, all).await;
-    // PATCH does the same.
-    fanfare
-        .call(
-            &fanfare.admin(),
-            "PATCH",
-            &path,
-            r#"{"enabled":false}"#,
-            &[],
-        )
-        .await;
-    fanfare
-        .report(&json!({ "id": "late", "event": "a.b", "data": {} }))
-        .await;
-    let one = |a: &Answer| a.text("/items/0/status") == "parked";
-    fanfare.until(&format!("{path}/deliveries"), one).await;
-    fanfare
-        .call(&fanfare.admin(), "PATCH", &path, r#"{"enabled":true}"#, &[])
-        .await;
-    receiver.wait_for(31).await;
-    fanfare.system.stop().await;
-}
-
-/// As when the answer of the first request failed, after the endpoint was enabled and before what is
-/// parked was resumed.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_patch_that_enables_once_more_resumes_what_is_parked() {
-    let fanfare = Fanfare::start().await;
-    let receiver = Receiver::accepting().await;
-    let endpoint = with_parked(&fanfare, &receiver, 3).await;
-    let path = format!("/webhooks/{endpoint}");
-    let on = r#"{"enabled":true}"#;
-    let on = fanfare
-        .call(&fanfare.admin(), "PATCH", &path, on, &[])
-        .await;
-    assert_eq!(on.status, 200, "{}", on.body);
-    receiver.wait_for(3).await;
-    fanfare.system.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
